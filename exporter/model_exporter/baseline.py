@@ -1,0 +1,334 @@
+"""The frozen reference that a model's live data is compared with.
+
+Fitted once, on a slice of data the model was not trained on, saved as JSON with a schema version
+and a checksum, and read by the sidecar (bins, ranges, categories) and by the job (drift, quality
+at deployment). It holds counts and, for exact Kolmogorov-Smirnov and Wasserstein statistics, the
+sorted values of each numeric column; it never holds rows.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+
+from model_exporter.distribution import (
+    CategoricalDistribution,
+    Distribution,
+    NumericDistribution,
+    category_text,
+    distribution_from_json,
+    numeric_values,
+)
+from model_exporter.errors import BaselineError, SchemaError
+from model_exporter.records import Estimate, Task
+
+SCHEMA_VERSION = 1
+MAX_VALUES = 10_000
+"""Distinct values kept per numeric column: enough for exact statistics on the usual reference
+slice, and at most some 100 kB of JSON a column."""
+MAX_CATEGORIES = 200
+
+Quality = Mapping[str, Mapping[tuple[str, ...], Estimate]]
+"""Scores by family name and values of the family's extra labels."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Baseline:
+    """Distributions and quality of a reference slice.
+
+    Make one with `Baseline.from_table` or `Baseline.load`.
+
+    Attributes
+    ----------
+    features, scores
+        Distribution by feature name; by class for `scores` (`""` for a binary model's score).
+    classes
+        Class names of a classifier, sorted unless given; empty for regression.
+    quality
+        Scores of the reference slice where it had labels; empty otherwise.
+    checksum
+        SHA-256 of the content, ``"sha256:..."``. Two baselines with unlike checksums have unlike
+        bins: their counts must not be added or compared.
+    """
+
+    model_name: str
+    model_version: str
+    task: Task
+    rows: int
+    features: Mapping[str, Distribution]
+    prediction: Distribution
+    scores: Mapping[str, NumericDistribution]
+    label: Distribution | None
+    classes: tuple[str, ...]
+    positive_label: str | None
+    quality: Quality
+
+    @classmethod
+    def from_table(
+        cls,
+        table: Any,
+        *,
+        task: str,
+        features: Mapping[str, Sequence[str]] | None = None,
+        model_name: str = "",
+        model_version: str = "",
+        prediction: str = "prediction",
+        score: str | None = None,
+        scores: Mapping[str, str] | None = None,
+        label: str | None = None,
+        classes: Sequence[object] | None = None,
+        positive_label: object = 1,
+        max_values: int = MAX_VALUES,
+        max_categories: int = MAX_CATEGORIES,
+    ) -> Self:
+        """Fit a baseline on a table of reference rows that the model has scored.
+
+        Parameters
+        ----------
+        table
+            A dict of columns, a pandas, polars or arrow table, or a list of dicts.
+        task
+            ``"binary"``, ``"multiclass"`` or ``"regression"``.
+        features
+            ``{"numeric": [...], "categorical": [...]}``: the columns to watch.
+        prediction, score, scores, label
+            Column names: what the model predicted; its probability of `positive_label` (binary);
+            its probability by class (multiclass); what came true. The last three are optional.
+        classes
+            All classes, where the reference may lack some; else those seen in it.
+        max_values
+            Distinct values kept per numeric column; 0 keeps none, and the job then computes
+            Kolmogorov-Smirnov and Wasserstein on bins.
+
+        Raises
+        ------
+        SchemaError
+            If a named column is missing, or a numeric one holds text.
+        BaselineError
+            If the table or one of the columns is empty.
+
+        Examples
+        --------
+        >>> rows = {"age": [31, 45, 27, 60], "prediction": [0, 1, 0, 1]}
+        >>> b = Baseline.from_table(rows, task="binary", features={"numeric": ["age"]})
+        >>> b.features["age"].counts.sum(), b.prediction.bins
+        (np.int64(4), ('0', '1', '__other__'))
+        """
+        kind = Task(task)
+        columns = _Columns(table)
+        numeric = {
+            name: columns.numeric(name, max_values)
+            for name in (features or {}).get("numeric", ())
+        }
+        categorical = {
+            name: columns.categorical(name, max_categories)
+            for name in (features or {}).get("categorical", ())
+        }
+        score_columns = dict(scores or {}) if score is None else {"": score}
+        outcome = columns.numeric if kind is Task.REGRESSION else columns.categorical
+        limit = max_values if kind is Task.REGRESSION else max_categories
+        baseline = cls(
+            model_name=model_name,
+            model_version=model_version,
+            task=kind,
+            rows=columns.rows,
+            features={**numeric, **categorical},
+            prediction=outcome(prediction, limit),
+            scores={c: columns.numeric(n, max_values) for c, n in score_columns.items()},
+            label=outcome(label, limit) if label else None,
+            classes=_classes(kind, columns, (prediction, label), score_columns, classes),
+            positive_label=category_text(positive_label) if kind is Task.BINARY else None,
+            quality={},
+        )
+        if label is None:
+            return baseline
+        return _with_quality(baseline, columns, prediction, score_columns, label)
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the content."""
+        return _checksum(self._content())
+
+    def distribution(self, subject: str, feature: str) -> Distribution | None:
+        """Return the distribution of a subject; None where the baseline has none."""
+        if subject == "feature":
+            return self.features.get(feature)
+        if subject == "score":
+            return self.scores.get(feature)
+        return self.prediction if subject == "prediction" else self.label
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the baseline as JSON, atomically."""
+        content = self._content()
+        document = {"schema_version": SCHEMA_VERSION, "checksum": _checksum(content), **content}
+        target = Path(path)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}")
+        temporary.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        temporary.replace(target)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a baseline file and verify its schema version and checksum.
+
+        Raises
+        ------
+        BaselineError
+            If the file is missing, not a baseline, of another schema version, or was changed.
+        """
+        try:
+            document = json.loads(Path(path).read_text("utf-8"))
+        except OSError as error:
+            raise BaselineError(
+                f"{path}: cannot read the baseline: {error.strerror}; "
+                "make one with `model-exporter baseline`"
+            ) from error
+        except ValueError as error:
+            raise BaselineError(f"{path}: not a baseline: {error}") from error
+        if not isinstance(document, dict) or document.get("schema_version") != SCHEMA_VERSION:
+            found = document.get("schema_version") if isinstance(document, dict) else None
+            raise BaselineError(
+                f"{path}: schema version {found!r}, expected {SCHEMA_VERSION}; make the baseline "
+                "again with this version of `model-exporter baseline`"
+            )
+        del document["schema_version"]
+        stored = document.pop("checksum", None)
+        if stored != _checksum(document):
+            raise BaselineError(
+                f"{path}: the checksum does not match the content: the file was changed after it "
+                "was written; restore it or make it again with `model-exporter baseline`"
+            )
+        return cls(
+            model_name=document["model_name"],
+            model_version=document["model_version"],
+            task=Task(document["task"]),
+            rows=document["rows"],
+            features={k: distribution_from_json(v) for k, v in document["features"].items()},
+            prediction=distribution_from_json(document["prediction"]),
+            scores={k: NumericDistribution.from_json(v) for k, v in document["scores"].items()},
+            label=distribution_from_json(document["label"]) if document["label"] else None,
+            classes=tuple(document["classes"]),
+            positive_label=document["positive_label"],
+            quality={
+                name: {tuple(e["labels"]): Estimate(e["value"], e["lower"], e["upper"]) for e in es}
+                for name, es in document["quality"].items()
+            },
+        )
+
+    def _content(self) -> dict[str, Any]:
+        return {
+            "model_name": self.model_name,
+            "model_version": self.model_version,
+            "task": self.task.value,
+            "rows": self.rows,
+            "classes": list(self.classes),
+            "positive_label": self.positive_label,
+            "features": {name: d.to_json() for name, d in self.features.items()},
+            "prediction": self.prediction.to_json(),
+            "scores": {name: d.to_json() for name, d in self.scores.items()},
+            "label": self.label.to_json() if self.label else None,
+            "quality": {
+                name: [
+                    {"labels": list(k), "value": e.value, "lower": e.lower, "upper": e.upper}
+                    for k, e in estimates.items()
+                ]
+                for name, estimates in self.quality.items()
+            },
+        }
+
+
+class _Columns:
+    """The columns of a table of any of the accepted shapes."""
+
+    def __init__(self, table: Any) -> None:
+        self._columns = _as_columns(table)
+        self.rows = len(next(iter(self._columns.values()), ()))
+        if not self.rows:
+            raise BaselineError("the reference table has no rows; a baseline needs some")
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return self._columns[name]
+        except KeyError:
+            have = ", ".join(sorted(map(str, self._columns)))
+            raise SchemaError(f"the reference has no column {name!r}; it has: {have}") from None
+
+    def numeric(self, name: str, limit: int) -> NumericDistribution:
+        try:
+            return NumericDistribution.fit(self[name], max_values=limit)
+        except (TypeError, ValueError) as error:
+            raise SchemaError(
+                f"column {name!r} of the reference is not numeric ({error}); "
+                "name it among the categorical features"
+            ) from error
+
+    def categorical(self, name: str, limit: int) -> CategoricalDistribution:
+        return CategoricalDistribution.fit(self[name], max_categories=limit)
+
+
+def _as_columns(table: Any) -> dict[str, Any]:
+    if isinstance(table, Mapping):
+        return dict(table)
+    if isinstance(table, Sequence):
+        names = {name: None for row in table for name in row}
+        return {name: [row.get(name) for row in table] for name in names}
+    if hasattr(table, "column_names") and hasattr(table, "to_pydict"):  # pyarrow.Table
+        return dict(table.to_pydict())
+    if hasattr(table, "columns"):  # pandas, polars
+        return {str(name): table[name].to_numpy() for name in table.columns}
+    raise SchemaError(
+        f"a reference table was expected (dict of columns, list of dicts, pandas, polars or "
+        f"arrow), got {type(table).__name__}"
+    )
+
+
+def _classes(
+    task: Task,
+    columns: _Columns,
+    names: Iterable[str | None],
+    score_columns: Mapping[str, str],
+    given: Sequence[object] | None,
+) -> tuple[str, ...]:
+    if task is Task.REGRESSION:
+        return ()
+    if given is not None:
+        return tuple(text for text in map(category_text, given) if text is not None)
+    seen = {text for name in names if name for text in map(category_text, columns[name]) if text}
+    return tuple(sorted(seen | {c for c in score_columns if c}))
+
+
+def _with_quality(
+    baseline: Baseline,
+    columns: _Columns,
+    prediction: str,
+    score_columns: Mapping[str, str],
+    label: str,
+) -> Baseline:
+    # Imported here: the sidecar loads baselines and must not pay for the scores.
+    from model_exporter.scores import SCORES
+    from model_exporter.scores.statistics import statistics_from_rows
+
+    statistics = statistics_from_rows(
+        task=baseline.task,
+        labels=columns[label],
+        predictions=columns[prediction],
+        scores={c: numeric_values(columns[n]) for c, n in score_columns.items()},
+        classes=baseline.classes,
+        positive_label=baseline.positive_label,
+    )
+    quality = {
+        score.name: dict(score.compute(statistics))
+        for score in SCORES
+        if baseline.task in score.tasks
+    }
+    values = {name: getattr(baseline, name) for name in baseline.__slots__}
+    values["quality"] = {name: estimates for name, estimates in quality.items() if estimates}
+    return type(baseline)(**values)
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,192 @@
+"""The list of every metric family that model-exporter serves, one literal row each.
+
+Names are written out, never formatted, so that one grep finds the row, the code that fills it,
+and every rule, panel and runbook that reads it. This module imports nothing of ours: the sidecar,
+the job and the bundle all read it, and a test holds it to what is really served, both ways.
+"""
+
+import enum
+from dataclasses import dataclass
+
+
+class Kind(enum.StrEnum):
+    """The Prometheus type of a family."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+class Side(enum.StrEnum):
+    """The process that serves a family."""
+
+    SIDECAR = "sidecar"
+    JOB = "job"
+
+
+class Better(enum.StrEnum):
+    """Which direction of a judged value is good."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+    ZERO = "zero"
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One metric family.
+
+    Attributes
+    ----------
+    name
+        The full name as scraped; counters end in ``_total``.
+    unit
+        Base unit of the values: ``seconds``, ``ratio`` (0 to 1), ``rows``, ``label`` (unit of the
+        label), ``1`` (dimensionless) and so on.
+    volatile
+        True where the value tells about this run of the job (durations, rows read) and not about
+        the data; `model-exporter once` leaves such families out, so that its output can be
+        reproduced.
+    """
+
+    name: str
+    kind: Kind
+    unit: str
+    help: str
+    labels: tuple[str, ...]
+    side: Side
+    volatile: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreFamily:
+    """A quality score: four families that always come together.
+
+    `key` names it in `expectations:` of the configuration. `name`, `lower` and `upper` carry the
+    window and segment labels, `baseline` only those of the model; all carry `extra`.
+    """
+
+    key: str
+    name: str
+    lower: str
+    upper: str
+    baseline: str
+    unit: str
+    help: str
+    extra: tuple[str, ...]
+    range: tuple[float, float]
+    better: Better
+
+
+COUNTER, GAUGE, HISTOGRAM = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM
+SIDECAR, JOB = Side.SIDECAR, Side.JOB
+HIGHER, LOWER, ZERO = Better.HIGHER, Better.LOWER, Better.ZERO
+INFINITE = float("inf")
+
+MODEL = ("model_name", "model_version")
+WINDOW = ("model_name", "model_version", "window", "segment", "segment_value")
+DRIFT = ("model_name", "model_version", "window", "subject", "feature")
+FEATURE_WINDOW = ("model_name", "model_version", "window", "feature")
+
+SIDECAR_FAMILIES = (
+    Family("model_info", GAUGE, "1", "Constant 1; labels tell the task and the checksum of the baseline in use (empty without one).", (*MODEL, "task", "baseline"), SIDECAR),
+    Family("model_prediction_requests_total", COUNTER, "calls", "Calls of the monitored predict function, failed ones included.", MODEL, SIDECAR),
+    Family("model_prediction_errors_total", COUNTER, "calls", "Calls that raised, by exception class.", (*MODEL, "error_type"), SIDECAR),
+    Family("model_predictions_total", COUNTER, "rows", "Predicted rows: a batch call of 100 rows counts 100.", MODEL, SIDECAR),
+    Family("model_prediction_latency_seconds", HISTOGRAM, "seconds", "Duration of a call of the predict function.", MODEL, SIDECAR),
+    Family("model_prediction_batch_rows", HISTOGRAM, "rows", "Rows of a call; only of functions monitored as batch.", MODEL, SIDECAR),
+    Family("model_predictions_in_progress", GAUGE, "calls", "Calls of the predict function that have started and not ended.", MODEL, SIDECAR),
+    Family("model_prediction_score", HISTOGRAM, "ratio", "Predicted probability (of the positive class if binary, of the predicted class if multiclass).", MODEL, SIDECAR),
+    Family("model_prediction_value", HISTOGRAM, "label", "Predicted value of a regression model, in the unit of the label.", MODEL, SIDECAR),
+    Family("model_predicted_class_total", COUNTER, "rows", "Predicted rows by predicted class.", (*MODEL, "predicted_class"), SIDECAR),
+    Family("model_prediction_mean", GAUGE, "1", "Mean of the newest predictions (score if the model has one, else value) in the sliding window.", MODEL, SIDECAR),
+    Family("model_prediction_stddev", GAUGE, "1", "Standard deviation of the newest predictions in the sliding window.", MODEL, SIDECAR),
+    Family("model_prediction_quantile", GAUGE, "1", "Quantile of the newest predictions in the sliding window; level is 0.05, 0.25, 0.5, 0.75 or 0.95.", (*MODEL, "level"), SIDECAR),
+    Family("model_predicted_class_ratio", GAUGE, "ratio", "Share of each predicted class among the newest predictions in the sliding window.", (*MODEL, "predicted_class"), SIDECAR),
+    Family("model_distribution_total", COUNTER, "rows", "Values seen, by bin of the baseline; bins do not overlap. Compare with model_baseline_ratio.", (*MODEL, "subject", "feature", "bin"), SIDECAR),
+    Family("model_baseline_ratio", GAUGE, "ratio", "Share of the baseline's values in each bin.", (*MODEL, "subject", "feature", "bin"), SIDECAR),
+    Family("model_baseline_rows", GAUGE, "rows", "Rows that the baseline was fitted on.", MODEL, SIDECAR),
+    Family("model_feature_values_total", COUNTER, "rows", "Feature values captured, missing and invalid ones included.", (*MODEL, "feature"), SIDECAR),
+    Family("model_feature_missing_total", COUNTER, "rows", "Feature values that were missing: None, NaN, or absent from the row.", (*MODEL, "feature"), SIDECAR),
+    Family("model_feature_invalid_total", COUNTER, "rows", "Feature values that were out of the baseline's range, of an unseen category, of another type, or infinite.", (*MODEL, "feature", "reason"), SIDECAR),
+    Family("model_last_prediction_timestamp_seconds", GAUGE, "seconds", "Unix time of the newest call that ended.", MODEL, SIDECAR),
+    Family("model_exporter_dropped_total", COUNTER, "rows", "Telemetry dropped rather than delaying the model: rows by what was in the way.", (*MODEL, "reason"), SIDECAR),
+    Family("model_exporter_internal_errors_total", COUNTER, "errors", "Errors inside model-exporter that were kept from the model, by stage.", (*MODEL, "stage"), SIDECAR),
+)
+
+JOB_FAMILIES = (
+    Family("model_window_predictions", GAUGE, "rows", "Predictions whose timestamp lies in the window.", WINDOW, JOB),
+    Family("model_window_labeled_predictions", GAUGE, "rows", "Predictions in the window that have a label by now; every quality score is over these.", WINDOW, JOB),
+    Family("model_label_coverage_ratio", GAUGE, "ratio", "Share of the window's predictions that have a label by now.", WINDOW, JOB),
+    Family("model_window_confusion", GAUGE, "rows", "Labelled predictions in the window, by label and predicted class.", (*WINDOW, "actual_class", "predicted_class"), JOB),
+    Family("model_confusion_total", COUNTER, "rows", "Label records joined so far, by label and predicted class. A correction counts once more, under its new label.", (*MODEL, "actual_class", "predicted_class"), JOB),
+    Family("model_label_delay_seconds", HISTOGRAM, "seconds", "Time from a prediction to its first label.", MODEL, JOB),
+    Family("model_labels_total", COUNTER, "records", "Label records by what became of them. An identical record that is read again is the same record.", ("model_name", "outcome"), JOB),
+    Family("model_labels_waiting", GAUGE, "records", "Label records whose prediction is not known yet.", ("model_name",), JOB),
+    Family("model_expectation_threshold", GAUGE, "1", "Bound that the configuration expects a score to keep; bound is min or max.", ("model_name", "score", "bound"), JOB),
+    Family("model_expectation_violated", GAUGE, "1", "1 where the whole confidence interval of a score lies beyond its expected bound, else 0.", (*WINDOW, "score", "bound"), JOB),
+    Family("model_drift_psi", GAUGE, "nats", "Population stability index against the baseline, on the baseline's bins.", DRIFT, JOB),
+    Family("model_drift_ks", GAUGE, "ratio", "Two-sample Kolmogorov-Smirnov statistic against the baseline; on values where both sides have them, else on bins.", DRIFT, JOB),
+    Family("model_drift_ks_p_value", GAUGE, "ratio", "Asymptotic p-value of model_drift_ks; only where it was computed on values.", DRIFT, JOB),
+    Family("model_drift_js_distance", GAUGE, "ratio", "Jensen-Shannon distance (base 2) to the baseline, on the baseline's bins.", DRIFT, JOB),
+    Family("model_drift_wasserstein", GAUGE, "1", "Wasserstein distance to the baseline in the feature's unit; on values where both sides have them, else on bins.", DRIFT, JOB),
+    Family("model_drift_chi2", GAUGE, "1", "Pearson's chi-squared of the bin counts of window and baseline.", DRIFT, JOB),
+    Family("model_drift_chi2_p_value", GAUGE, "ratio", "P-value of model_drift_chi2.", DRIFT, JOB),
+    Family("model_drift_rows", GAUGE, "rows", "Values in the window that the drift statistics of this subject rest on.", DRIFT, JOB),
+    Family("model_missing_ratio", GAUGE, "ratio", "Share of the window's predictions whose feature is missing.", FEATURE_WINDOW, JOB),
+    Family("model_out_of_range_ratio", GAUGE, "ratio", "Share of the window's feature values below the baseline's minimum or above its maximum.", FEATURE_WINDOW, JOB),
+    Family("model_unseen_ratio", GAUGE, "ratio", "Share of the window's feature values whose category the baseline has not seen.", FEATURE_WINDOW, JOB),
+    Family("model_source_up", GAUGE, "1", "1 if the last read of the source succeeded, else 0.", ("model_name", "source"), JOB),
+    Family("model_source_last_success_timestamp_seconds", GAUGE, "seconds", "Unix time of the last successful read of the source.", ("model_name", "source"), JOB, volatile=True),
+    Family("model_source_rows_total", COUNTER, "records", "Records read from the source since the process started.", ("model_name", "source"), JOB, volatile=True),
+    Family("model_evaluation_last_success_timestamp_seconds", GAUGE, "seconds", "Unix time as of which the model was last evaluated.", ("model_name",), JOB),
+    Family("model_evaluation_duration_seconds", GAUGE, "seconds", "Duration of the last evaluation.", ("model_name",), JOB, volatile=True),
+    Family("model_newest_prediction_timestamp_seconds", GAUGE, "seconds", "Timestamp of the newest prediction known.", ("model_name",), JOB),
+    Family("model_newest_label_timestamp_seconds", GAUGE, "seconds", "Timestamp of the newest label record known.", ("model_name",), JOB),
+    Family("model_exporter_build_info", GAUGE, "1", "Constant 1; the label tells the version of model-exporter.", ("version",), JOB),
+    Family("model_exporter_config_last_reload_successful", GAUGE, "1", "1 if the last load of the configuration succeeded, else 0.", (), JOB, volatile=True),
+)
+
+SCORES = (
+    ScoreFamily("accuracy", "model_accuracy_ratio", "model_accuracy_ratio_lower", "model_accuracy_ratio_upper", "model_baseline_accuracy_ratio", "ratio", "Share of labelled predictions whose predicted class is the label", (), (0, 1), HIGHER),
+    ScoreFamily("balanced_accuracy", "model_balanced_accuracy_ratio", "model_balanced_accuracy_ratio_lower", "model_balanced_accuracy_ratio_upper", "model_baseline_balanced_accuracy_ratio", "ratio", "Mean recall over the classes; for a binary model only when both classes are among the labels", (), (0, 1), HIGHER),
+    ScoreFamily("precision", "model_precision_ratio", "model_precision_ratio_lower", "model_precision_ratio_upper", "model_baseline_precision_ratio", "ratio", "Share of rows predicted as a class whose label is that class", ("average",), (0, 1), HIGHER),
+    ScoreFamily("recall", "model_recall_ratio", "model_recall_ratio_lower", "model_recall_ratio_upper", "model_baseline_recall_ratio", "ratio", "Share of rows labelled as a class that were predicted as that class", ("average",), (0, 1), HIGHER),
+    ScoreFamily("f1", "model_f1_ratio", "model_f1_ratio_lower", "model_f1_ratio_upper", "model_baseline_f1_ratio", "ratio", "Harmonic mean of precision and recall", ("average",), (0, 1), HIGHER),
+    ScoreFamily("class_precision", "model_class_precision_ratio", "model_class_precision_ratio_lower", "model_class_precision_ratio_upper", "model_baseline_class_precision_ratio", "ratio", "Precision of one class", ("class",), (0, 1), HIGHER),
+    ScoreFamily("class_recall", "model_class_recall_ratio", "model_class_recall_ratio_lower", "model_class_recall_ratio_upper", "model_baseline_class_recall_ratio", "ratio", "Recall of one class", ("class",), (0, 1), HIGHER),
+    ScoreFamily("class_f1", "model_class_f1_ratio", "model_class_f1_ratio_lower", "model_class_f1_ratio_upper", "model_baseline_class_f1_ratio", "ratio", "F1 of one class", ("class",), (0, 1), HIGHER),
+    ScoreFamily("specificity", "model_specificity_ratio", "model_specificity_ratio_lower", "model_specificity_ratio_upper", "model_baseline_specificity_ratio", "ratio", "Share of negative labels that were predicted negative", (), (0, 1), HIGHER),
+    ScoreFamily("mcc", "model_mcc", "model_mcc_lower", "model_mcc_upper", "model_baseline_mcc", "1", "Matthews correlation coefficient; 0 when degenerate", (), (-1, 1), HIGHER),
+    ScoreFamily("roc_auc", "model_roc_auc", "model_roc_auc_lower", "model_roc_auc_upper", "model_baseline_roc_auc", "ratio", "Area under the ROC curve; one-vs-rest, averaged over the classes among the labels, if multiclass", (), (0, 1), HIGHER),
+    ScoreFamily("average_precision", "model_average_precision", "model_average_precision_lower", "model_average_precision_upper", "model_baseline_average_precision", "ratio", "Average precision (step-wise area under the precision-recall curve)", (), (0, 1), HIGHER),
+    ScoreFamily("log_loss", "model_log_loss", "model_log_loss_lower", "model_log_loss_upper", "model_baseline_log_loss", "nats", "Mean negative log of the probability given to the label, clipped at float64 epsilon", (), (0, INFINITE), LOWER),
+    ScoreFamily("brier_score", "model_brier_score", "model_brier_score_lower", "model_brier_score_upper", "model_baseline_brier_score", "1", "Mean squared error of the probabilities; summed over the classes (0 to 2) if multiclass", (), (0, 2), LOWER),
+    ScoreFamily("calibration_error", "model_calibration_error", "model_calibration_error_lower", "model_calibration_error_upper", "model_baseline_calibration_error", "ratio", "Expected calibration error over ten equal-width bins of the score; of the predicted class if multiclass", (), (0, 1), LOWER),
+    ScoreFamily("mae", "model_mae", "model_mae_lower", "model_mae_upper", "model_baseline_mae", "label", "Mean absolute error", (), (0, INFINITE), LOWER),
+    ScoreFamily("mse", "model_mse", "model_mse_lower", "model_mse_upper", "model_baseline_mse", "label squared", "Mean squared error", (), (0, INFINITE), LOWER),
+    ScoreFamily("rmse", "model_rmse", "model_rmse_lower", "model_rmse_upper", "model_baseline_rmse", "label", "Root of the mean squared error", (), (0, INFINITE), LOWER),
+    ScoreFamily("r2", "model_r2", "model_r2_lower", "model_r2_upper", "model_baseline_r2", "1", "Coefficient of determination", (), (-INFINITE, 1), HIGHER),
+    ScoreFamily("mape", "model_mape_ratio", "model_mape_ratio_lower", "model_mape_ratio_upper", "model_baseline_mape_ratio", "ratio", "Mean absolute percentage error as a fraction, over rows whose label is not 0", (), (0, INFINITE), LOWER),
+    ScoreFamily("wape", "model_wape_ratio", "model_wape_ratio_lower", "model_wape_ratio_upper", "model_baseline_wape_ratio", "ratio", "Sum of absolute errors over the sum of absolute labels", (), (0, INFINITE), LOWER),
+    ScoreFamily("bias", "model_bias", "model_bias_lower", "model_bias_upper", "model_baseline_bias", "label", "Mean of prediction minus label", (), (-INFINITE, INFINITE), ZERO),
+)
+
+
+def _families_of(score: ScoreFamily) -> tuple[Family, ...]:
+    window = (*WINDOW, *score.extra)
+    return (
+        Family(score.name, GAUGE, score.unit, f"{score.help}.", window, JOB),
+        Family(score.lower, GAUGE, score.unit, f"{score.help}: lower end of the 95 % confidence interval.", window, JOB),
+        Family(score.upper, GAUGE, score.unit, f"{score.help}: upper end of the 95 % confidence interval.", window, JOB),
+        Family(score.baseline, GAUGE, score.unit, f"{score.help}: on the baseline's rows.", (*MODEL, *score.extra), JOB),
+    )
+
+
+FAMILIES: tuple[Family, ...] = (
+    *SIDECAR_FAMILIES,
+    *JOB_FAMILIES,
+    *(family for score in SCORES for family in _families_of(score)),
+)
+BY_NAME: dict[str, Family] = {family.name: family for family in FAMILIES}
+SCORE_BY_KEY: dict[str, ScoreFamily] = {score.key: score for score in SCORES}

@@ -1,0 +1,38 @@
+"""The exceptions that model-exporter raises.
+
+::
+
+    ModelExporterError
+    ├── ConfigError      the configuration is refused: file, key, remedy
+    ├── BaselineError    a baseline file is damaged, of another schema, or unlike
+    ├── SchemaError      a table lacks a column or a column holds another type
+    ├── SourceError      a source could not be read this time
+    └── StateError       the job's state directory cannot be used
+
+Every message says what was given, what was expected, where, and what to do. The command line
+prints it in one line and exits with status 2.
+"""
+
+
+class ModelExporterError(Exception):
+    """Base of every error that model-exporter raises on purpose."""
+
+
+class ConfigError(ModelExporterError):
+    """The configuration was refused."""
+
+
+class BaselineError(ModelExporterError):
+    """A baseline file is damaged, of an unknown schema version, or unlike another."""
+
+
+class SchemaError(ModelExporterError):
+    """A table lacks a column, or a column holds values of another type."""
+
+
+class SourceError(ModelExporterError):
+    """A source of predictions or labels could not be read."""
+
+
+class StateError(ModelExporterError):
+    """The state directory is in use, unwritable or from another version."""

@@ -1,0 +1,5 @@
+"""Placeholder until the sidecar lands."""
+
+
+class ModelMonitor:
+    """Placeholder."""
