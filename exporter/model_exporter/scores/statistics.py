@@ -4,13 +4,19 @@ Each is a sum over rows, so that the statistics of two sets of rows add up to th
 `statistics_from_rows` computes them from rows in memory; the job computes the same numbers in SQL.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from model_exporter.distribution import category_text, numeric_values
+from model_exporter.errors import SchemaError
+from model_exporter.records import OTHER, Task
 
 CALIBRATION_BINS = 10
+EPSILON = float(np.finfo(np.float64).eps)
+"""Probabilities are clipped here before the logarithm, as scikit-learn does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +97,201 @@ class RegressionStatistics:
 
 
 Statistics = ClassificationStatistics | RegressionStatistics
+
+
+def statistics_from_rows(
+    *,
+    task: Task,
+    labels: ArrayLike,
+    predictions: ArrayLike,
+    scores: Mapping[str, ArrayLike],
+    classes: Sequence[str] = (),
+    positive_label: object = None,
+) -> Statistics:
+    """Compute the statistics of rows in memory.
+
+    Parameters
+    ----------
+    labels, predictions
+        Columns of one length, shape (n,). Rows where either is missing (for regression: not
+        finite) are left out.
+    scores
+        Probability by class, each of shape (n,); that of the positive class under ``""`` for
+        binary. Rows where one is not finite count in the confusion matrix only.
+    classes
+        All class names, where the rows may lack some. A label or prediction beyond them counts
+        under `records.OTHER`, with probability 0; for binary it is refused.
+
+    Raises
+    ------
+    SchemaError
+        If the columns differ in length, or a binary model has more than two classes.
+
+    Examples
+    --------
+    >>> s = statistics_from_rows(
+    ...     task=Task.BINARY,
+    ...     labels=[0, 1, 1, None],
+    ...     predictions=[0, 1, 0, 1],
+    ...     scores={"": [0.1, 0.8, 0.4, 0.9]},
+    ...     positive_label=1,
+    ... )
+    >>> s.classes, s.confusion.tolist()
+    (('0', '1'), [[1, 0], [1, 1]])
+    """
+    lengths = {len(column) for column in map(np.asarray, (labels, predictions, *scores.values()))}
+    if len(lengths) > 1:
+        raise SchemaError(
+            f"labels, predictions and scores have different lengths {sorted(lengths)}; "
+            "give one value of each for every row"
+        )
+    if task is Task.REGRESSION:
+        return _regression(numeric_values(labels), numeric_values(predictions))
+    label_texts, prediction_texts = _texts(labels), _texts(predictions)
+    known = np.array(
+        [
+            a is not None and b is not None
+            for a, b in zip(label_texts, prediction_texts, strict=True)
+        ],
+        dtype=bool,
+    )
+    found = {text for texts in (label_texts, prediction_texts) for text in texts[known]}
+    positive = category_text(positive_label) if task is Task.BINARY else None
+    names = (
+        multiclass_classes({*found, *scores}, classes)
+        if positive is None
+        else binary_classes({*found, *classes}, positive)
+    )
+    places = {name: i for i, name in enumerate(names)}
+    actual, predicted = (
+        np.array([places.get(text, len(names) - 1) for text in texts[known]], dtype=np.int64)
+        for texts in (label_texts, prediction_texts)
+    )
+    columns = {name: numeric_values(column)[known] for name, column in scores.items()}
+    return _classification(names, positive, actual, predicted, columns)
+
+
+def binary_classes(found: Iterable[str], positive_label: str) -> tuple[str, str]:
+    """Return (negative, positive); the negative is `records.OTHER` while none was seen."""
+    others = sorted(set(found) - {positive_label})
+    if len(others) > 1:
+        raise SchemaError(
+            f"a binary model has two classes, but beside the positive label {positive_label!r} "
+            f"there are {', '.join(map(repr, others))}; set `positive_label` to one of the two "
+            "values, or `task` to multiclass"
+        )
+    return (others[0] if others else OTHER, positive_label)
+
+
+def multiclass_classes(found: Iterable[str], classes: Sequence[str]) -> tuple[str, ...]:
+    """Return the given classes, and `records.OTHER` if more were found; else those found."""
+    if not classes:
+        return tuple(sorted(found))
+    return tuple(classes) if set(found) <= set(classes) else (*classes, OTHER)
+
+
+def _texts(column: ArrayLike) -> NDArray[np.object_]:
+    array = np.asarray(column)
+    if array.dtype.kind == "O":
+        return _objects(map(category_text, array.tolist()), array.size)
+    values, inverse = np.unique(array, return_inverse=True)
+    return _objects(map(category_text, values.tolist()), values.size)[inverse]
+
+
+def _objects(values: Iterable[str | None], size: int) -> NDArray[np.object_]:
+    return np.fromiter(values, dtype=np.object_, count=size)
+
+
+def _classification(
+    names: tuple[str, ...],
+    positive_label: str | None,
+    actual: NDArray[np.int64],
+    predicted: NDArray[np.int64],
+    columns: Mapping[str, NDArray[np.float64]],
+) -> ClassificationStatistics:
+    cells = np.bincount(actual * len(names) + predicted, minlength=len(names) ** 2)
+    confusion = cells.reshape(len(names), len(names)).astype(np.int64)
+    if not columns:
+        return ClassificationStatistics(names, positive_label, confusion, {}, None, None, None)
+    scored = np.all([np.isfinite(column) for column in columns.values()], axis=0)
+    actual, predicted = actual[scored], predicted[scored]
+    columns = {name: column[scored] for name, column in columns.items()}
+    if positive_label is None:
+        probabilities = np.column_stack(
+            [columns.get(name, np.zeros(actual.size)) for name in names]
+        )
+        histograms = {n: _histogram(columns[n], actual == names.index(n)) for n in columns}
+        truth, right = np.eye(len(names), dtype=bool)[actual], actual == predicted
+        rows = np.arange(actual.size)
+        confidence = probabilities[rows, predicted]
+        given = np.clip(probabilities[rows, actual], EPSILON, 1.0)
+    else:
+        confidence, right = columns[""], actual == 1
+        probabilities, truth = confidence[:, None], right[:, None]
+        histograms = {"": _histogram(confidence, right)}
+        clipped = np.clip(confidence, EPSILON, 1.0 - EPSILON)
+        given = np.where(right, clipped, 1.0 - clipped)
+    return ClassificationStatistics(
+        classes=names,
+        positive_label=positive_label,
+        confusion=confusion,
+        histograms=histograms,
+        log_loss=_moments(-np.log(given)),
+        brier=_moments(((probabilities - truth) ** 2).sum(axis=1)),
+        calibration=_calibration(confidence, right),
+    )
+
+
+def _moments(losses: NDArray[np.float64]) -> Moments:
+    return Moments(losses.size, float(losses.sum()), float(losses @ losses))
+
+
+def _histogram(scores: NDArray[np.float64], truth: NDArray[np.bool_]) -> ScoreHistogram:
+    values, inverse = np.unique(scores, return_inverse=True)
+    return ScoreHistogram(
+        scores=values,
+        negatives=np.bincount(inverse[~truth], minlength=values.size).astype(np.int64),
+        positives=np.bincount(inverse[truth], minlength=values.size).astype(np.int64),
+    )
+
+
+def _calibration(scores: NDArray[np.float64], right: NDArray[np.bool_]) -> Calibration:
+    # floor(10 s), not a search among edges: 0.3 belongs to [0.3, 0.4), and 3 * 0.1 lies above it.
+    bins = np.clip(np.floor(scores * CALIBRATION_BINS), 0, CALIBRATION_BINS - 1).astype(np.int64)
+    return Calibration(
+        counts=np.bincount(bins, minlength=CALIBRATION_BINS).astype(np.int64),
+        score_totals=np.bincount(bins, weights=scores, minlength=CALIBRATION_BINS).astype(
+            np.float64
+        ),
+        positives=np.bincount(bins[right], minlength=CALIBRATION_BINS).astype(np.int64),
+    )
+
+
+def _regression(
+    labels: NDArray[np.float64], predictions: NDArray[np.float64]
+) -> RegressionStatistics:
+    known = np.isfinite(labels) & np.isfinite(predictions)
+    y, p = labels[known], predictions[known]
+    # Sums of huge values may overflow; the scores treat what is infinite as undefined.
+    with np.errstate(over="ignore", invalid="ignore"):
+        e = p - y
+        nonzero = y != 0
+        percentage = np.abs(e[nonzero] / y[nonzero])
+        return RegressionStatistics(
+            count=int(y.size),
+            nonzero_labels=int(percentage.size),
+            error=float(e.sum()),
+            absolute_error=float(np.abs(e).sum()),
+            squared_error=float((e**2).sum()),
+            fourth_error=float((e**4).sum()),
+            label=float(y.sum()),
+            absolute_label=float(np.abs(y).sum()),
+            squared_label=float((y**2).sum()),
+            cubed_label=float((y**3).sum()),
+            fourth_label=float((y**4).sum()),
+            squared_error_label=float((e**2 * y).sum()),
+            squared_error_squared_label=float((e**2 * y**2).sum()),
+            absolute_error_label=float(np.abs(e * y).sum()),
+            percentage_error=float(percentage.sum()),
+            squared_percentage_error=float((percentage**2).sum()),
+        )

@@ -1,1 +1,10 @@
-"""Placeholder."""
+"""What runs inside the user's process: decorator, recorder, fold, collector, log and server.
+
+::
+
+    wrap ──> recorder ──> fold ──> counters ──> collector ──> exposition, server
+    capture, outputs         └──> window   └──> log
+
+A call only appends to the recorder. The fold turns many appended calls at once into counts, in a
+background thread or at scrape; the collector renders the counts; the log writes the rows.
+"""

@@ -1,0 +1,1 @@
+"""Rows of panels, one file each; the dashboards are made of them."""

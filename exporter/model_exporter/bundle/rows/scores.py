@@ -1,0 +1,143 @@
+"""Scores: each with its interval, its baseline and the bound it is expected to keep."""
+
+from model_exporter.bundle.grafana import Panel, Query, Row
+from model_exporter.bundle.looks import (
+    BOUND_STYLE,
+    COLOURED_TEXT,
+    NO_LABELS,
+    REFERENCE_STYLE,
+    VERSION_LEGEND,
+    VIOLATION,
+    organized,
+    override,
+)
+from model_exporter.bundle.panels import table, timeseries
+from model_exporter.bundle.selectors import MODEL, PER_MODEL, VERSION, WHOLE
+
+
+def _score(
+    title: str,
+    description: str,
+    *,
+    unit: str,
+    key: str,
+    families: tuple[str, str, str, str],
+    legend: str = VERSION_LEGEND,
+) -> Panel:
+    """Return a panel of a score; `families` are its value, lower, upper and baseline."""
+    value, lower, upper, baseline = families
+    return timeseries(
+        title,
+        f"{description} Dotted: the ends of its 95 % confidence interval. Dashed: the baseline,"
+        " and the bound that the configuration expects. Few labels make a wide interval.",
+        unit=unit,
+        queries=[
+            Query(f"{value}{{{WHOLE}}}", legend),
+            Query(f"{lower}{{{WHOLE}}}", f"{legend} lower"),
+            Query(f"{upper}{{{WHOLE}}}", f"{legend} upper"),
+            Query(f"{baseline}{{{VERSION}}}", f"{legend} baseline"),
+            Query(
+                f'model_expectation_threshold{{{MODEL}, score="{key}"}}',
+                "{{model_name}} expected {{bound}}",
+            ),
+        ],
+        empty=NO_LABELS,
+        width=12,
+        overrides=[BOUND_STYLE, REFERENCE_STYLE],
+    )
+
+
+SCORES = (
+    _score(
+        "Accuracy",
+        "Share of labelled predictions whose predicted class is the label.",
+        unit="percentunit",
+        key="accuracy",
+        families=(
+            "model_accuracy_ratio",
+            "model_accuracy_ratio_lower",
+            "model_accuracy_ratio_upper",
+            "model_baseline_accuracy_ratio",
+        ),
+    ),
+    _score(
+        "F1",
+        "Harmonic mean of precision and recall, by kind of average.",
+        unit="percentunit",
+        key="f1",
+        families=(
+            "model_f1_ratio",
+            "model_f1_ratio_lower",
+            "model_f1_ratio_upper",
+            "model_baseline_f1_ratio",
+        ),
+        legend=f"{VERSION_LEGEND} {{{{average}}}}",
+    ),
+    _score(
+        "Area under the ROC curve",
+        "Chance that a positive is scored above a negative; one-vs-rest if multiclass.",
+        unit="none",
+        key="roc_auc",
+        families=(
+            "model_roc_auc",
+            "model_roc_auc_lower",
+            "model_roc_auc_upper",
+            "model_baseline_roc_auc",
+        ),
+    ),
+    _score(
+        "Mean absolute error",
+        "Mean distance of prediction and label, in the unit of the label.",
+        unit="none",
+        key="mae",
+        families=("model_mae", "model_mae_lower", "model_mae_upper", "model_baseline_mae"),
+    ),
+)
+
+CONFUSION = table(
+    "Confusion matrix",
+    "Labelled predictions in the window: label down, predicted class across. Choose one model, or"
+    " unlike models are added up.",
+    unit="short",
+    queries=[
+        Query(f"sum by (actual_class, predicted_class) (model_window_confusion{{{WHOLE}}})"),
+    ],
+    empty=NO_LABELS,
+    width=12,
+    transformations=[
+        {
+            "id": "groupingToMatrix",
+            "options": {
+                "columnField": "predicted_class",
+                "emptyValue": "zero",
+                "rowField": "actual_class",
+                "valueField": "Value",
+            },
+        },
+        organized(rename={"actual_class\\predicted_class": "label \\ predicted"}),
+    ],
+)
+
+EXPECTATIONS = table(
+    "Expectations",
+    "Scores that the configuration expects to keep a bound. Violated: the whole confidence interval"
+    " lies beyond it.",
+    unit="short",
+    queries=[Query(f"max by ({PER_MODEL}, score, bound) (model_expectation_violated{{{WHOLE}}})")],
+    empty="no expectations configured, or no labels yet",
+    width=12,
+    transformations=[
+        organized(
+            rename={
+                "model_name": "Model",
+                "model_version": "Version",
+                "score": "Score",
+                "bound": "Bound",
+                "Value": "State",
+            }
+        )
+    ],
+    overrides=[override("State", {**VIOLATION, **COLOURED_TEXT})],
+)
+
+ROW = Row("Quality", [*SCORES, CONFUSION, EXPECTATIONS])

@@ -1,0 +1,1 @@
+"""Recording and alert rules: tables in Python, rendered as Prometheus rule files."""

@@ -1,0 +1,113 @@
+"""Alerts about the model's process and its calls; they need the sidecar only."""
+
+from model_exporter.bundle import thresholds
+from model_exporter.bundle.rules.rule import Alert, Group
+
+REPLICA = "namespace, job, instance, model_name"
+MODEL = "namespace, job, model_name"
+
+AVAILABILITY = (
+    Alert(
+        name="ModelDown",
+        why="A model that was scraped within the last day and now is not, by no replica: all"
+        " targets are down, or gone. Replaced versions do not count, the model does.",
+        expr=f"""
+            max by ({MODEL}) (last_over_time(model_info[1d]))
+            unless on ({MODEL})
+            model_info
+        """,
+        wait="5m",
+        keep="5m",
+        severity="critical",
+        category="availability",
+        summary="No replica of model {{ $labels.model_name }} can be scraped",
+        description="No target of job {{ $labels.job }} has served metrics of model"
+        " {{ $labels.model_name }} for 5 minutes. Its predictions have probably stopped.",
+    ),
+    Alert(
+        name="ModelTargetDown",
+        why="One replica; the others still answer, hence no page.",
+        expr=f"""
+            max by ({REPLICA}) (last_over_time(model_info[1d]))
+            and on (namespace, job, instance)
+            up == 0
+        """,
+        wait="10m",
+        keep="5m",
+        severity="warning",
+        category="availability",
+        summary="A replica of model {{ $labels.model_name }} cannot be scraped",
+        description="Target {{ $labels.instance }} of job {{ $labels.job }} served model"
+        " {{ $labels.model_name }} within the last day and has failed its scrapes for 10 minutes.",
+    ),
+    Alert(
+        name="ModelNoTraffic",
+        why="Busy at this time yesterday, not idle at this time a week ago where that is known, and"
+        " silent now. Counted over versions: a replaced version may fall silent.",
+        expr=f"""
+            sum by ({MODEL}) (increase(model_prediction_requests_total[15m])) == 0
+            and
+            sum by ({MODEL}) (increase(model_prediction_requests_total[1h] offset 1d))
+              >= {thresholds.IDLE_CALLS}
+            unless
+            sum by ({MODEL}) (increase(model_prediction_requests_total[1h] offset 1w))
+              < {thresholds.IDLE_CALLS}
+        """,
+        wait="15m",
+        keep="0m",
+        severity="warning",
+        category="availability",
+        summary="Model {{ $labels.model_name }} is up and not called",
+        description="Model {{ $labels.model_name }} in job {{ $labels.job }} has had no call for 30"
+        " minutes, unlike at this time yesterday. Something before the model has probably stopped.",
+    ),
+)
+
+SERVING = (
+    Alert(
+        name="ModelErrorRatioHigh",
+        why="Two windows: the hour says that it matters, the five minutes that it still happens.",
+        expr=f"""
+            model_version:model_prediction_errors:ratio_rate5m > {thresholds.ERROR_RATIO}
+            and
+            model_version:model_prediction_errors:ratio_rate1h > {thresholds.ERROR_RATIO}
+            and
+            model_version:model_prediction_requests:rate1h * 3600 >= {thresholds.ERROR_CALLS}
+        """,
+        wait="5m",
+        keep="10m",
+        severity="critical",
+        category="serving",
+        summary="Model {{ $labels.model_name }} {{ $labels.model_version }} fails"
+        " {{ $value | humanizePercentage }} of its calls",
+        description="Over the last 5 minutes {{ $value | humanizePercentage }} of the calls of"
+        " model {{ $labels.model_name }} version {{ $labels.model_version }} raised, and more than"
+        f" {thresholds.ERROR_RATIO:.0%} over the last hour.",
+    ),
+    Alert(
+        name="ModelLatencyHigh",
+        why="Against the same model's day before, so that no objective has to be known.",
+        expr=f"""
+            model_version:model_prediction_latency_seconds:p99_rate5m
+            > {thresholds.LATENCY_FACTOR} * avg_over_time(
+              model_version:model_prediction_latency_seconds:p99_rate5m[1d] offset 1d
+            )
+            and
+            model_version:model_prediction_latency_seconds:p99_rate5m
+            > {thresholds.LATENCY_FLOOR_SECONDS}
+        """,
+        wait="15m",
+        keep="15m",
+        severity="warning",
+        category="serving",
+        summary="Model {{ $labels.model_name }} {{ $labels.model_version }} is slower than it was",
+        description="The 99th percentile of a call of model {{ $labels.model_name }} version"
+        " {{ $labels.model_version }} is {{ $value | humanizeDuration }}, more than"
+        f" {thresholds.LATENCY_FACTOR} times its average of the day before.",
+    ),
+)
+
+GROUPS = (
+    Group("model-exporter.availability", AVAILABILITY),
+    Group("model-exporter.serving", SERVING),
+)

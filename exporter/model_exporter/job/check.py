@@ -1,0 +1,129 @@
+"""Opens the sources that a configuration names, and refuses columns that cannot be what it says.
+
+Done before anything is ingested: a misspelt column or a label column of another type is refused
+at start, in one line, not found out weeks later in an empty dashboard.
+"""
+
+import itertools
+from collections.abc import Iterable
+
+import duckdb
+import pyarrow as pa
+
+from model_exporter.errors import SchemaError, SourceError
+from model_exporter.job.columns import (
+    Column,
+    Form,
+    binary_classes,
+    feature_names,
+    known_classes,
+    label_columns,
+    prediction_columns,
+    select,
+)
+from model_exporter.job.config import Config, ModelConfig, SourceConfig
+from model_exporter.job.sources import READERS, Cursor, FileSource
+from model_exporter.records import Task
+
+SAMPLE_ROWS = 1_000
+
+
+def check_sources(config: Config) -> None:
+    """Check the first file of every source; a glob that finds no file yet is fine.
+
+    Raises
+    ------
+    SourceError, SchemaError
+        At the first source that is missing, unreadable, lacks a column, or has a column in which
+        no value is of the type that the configuration implies.
+    """
+    for model in config.models:
+        _check(model, model.predictions, prediction_columns(model))
+        if model.labels is not None:
+            _check(model, model.labels, label_columns(model))
+
+
+def _check(model: ModelConfig, source: SourceConfig, columns: Iterable[Column]) -> None:
+    reader = READERS[source.type]
+    try:
+        files = FileSource(source.path, reader).files()
+        portions = (t for f in files for t, _ in reader(f, Cursor(), final=True))
+        table = next(iter(itertools.islice(portions, 1)), None)
+    except SourceError as error:
+        raise SourceError(f"{source.place}: {error}") from error
+    if table is None:
+        return
+    where = f"{source.place}: {files[0]}"
+    _check_names(model, columns, table, where)
+    _check_types(model, columns, table.slice(0, SAMPLE_ROWS), where)
+
+
+def _check_names(
+    model: ModelConfig, columns: Iterable[Column], table: pa.Table, where: str
+) -> None:
+    have = set(table.column_names)
+    for column in columns:
+        if column.required and not have & set(column.candidates):
+            raise SchemaError(_absent(where, column.candidates[0], column.key, table))
+    if any(column.name == "predicted" for column in columns):
+        for name in feature_names(model):
+            if not have & {name, f"features.{name}", f"bins.{name}"}:
+                raise SchemaError(_absent(where, name, "features", table))
+
+
+def _absent(where: str, name: str, key: str, table: pa.Table) -> str:
+    have = ", ".join(table.column_names)
+    return f"{where} has no column {name!r}; it has: {have}; correct `{key}`"
+
+
+def _check_types(
+    model: ModelConfig, columns: Iterable[Column], sample: pa.Table, where: str
+) -> None:
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register("batch", sample)
+        for column in columns:
+            name = next((c for c in column.candidates if c in sample.column_names), None)
+            if name is None:
+                continue
+            quoted = '"' + name.replace('"', '""') + '"'
+            read = select(column, sample.schema, binary_classes=binary_classes(model))
+            raw, example, good = connection.execute(
+                f"SELECT count(raw), any_value(raw), count(*) FILTER ({_good(column, model)}) "
+                f"FROM (SELECT nullif(CAST({quoted} AS VARCHAR), '') AS raw, {read} FROM batch)"
+            ).fetchall()[0]
+            if raw and not good:
+                raise SchemaError(
+                    f"{where}: column {name!r} holds {example!r}, expected "
+                    f"{_expected(column, model)}; correct `{column.key}` or the file"
+                )
+
+
+def _outcome(column: Column) -> bool:
+    return column.name in ("predicted", "label")
+
+
+def _allowed(column: Column, model: ModelConfig) -> tuple[str, ...]:
+    """Return the classes that an outcome can have, where that is known."""
+    if not _outcome(column) or model.task is Task.REGRESSION:
+        return ()
+    return binary_classes(model) if model.task is Task.BINARY else known_classes(model)
+
+
+def _good(column: Column, model: ModelConfig) -> str:
+    allowed = _allowed(column, model)
+    if allowed:
+        texts = ", ".join("'" + c.replace("'", "''") + "'" for c in allowed)
+        return f"{column.name} IN ({texts})"
+    if column.form is Form.NUMBER:
+        return f"{column.name} IS NOT NULL AND NOT isnan({column.name})"
+    return f"{column.name} IS NOT NULL"
+
+
+def _expected(column: Column, model: ModelConfig) -> str:
+    allowed = _allowed(column, model)
+    if allowed:
+        return f"one of the classes {', '.join(allowed)} of a {model.task} model"
+    if _outcome(column):
+        return f"{column.form.expected} for a {model.task} model"
+    return column.form.expected

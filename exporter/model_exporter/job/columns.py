@@ -1,0 +1,225 @@
+"""Which columns of a source become which columns of the store, and how their values are read.
+
+The same label may come as `1`, ``"1"``, `1.0` or `true`, a timestamp as text, as an integer or as
+Parquet's own type. All become one form here, in SQL, so that nothing later has to guess.
+"""
+
+import enum
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from model_exporter.job.config import ModelConfig
+from model_exporter.records import Task
+
+
+class Form(enum.Enum):
+    """How the values of a column are read; the value is its DuckDB type in the store."""
+
+    TEXT = ("text", "VARCHAR")
+    CATEGORY = ("a category", "VARCHAR")
+    TIME = ("a timestamp, such as 2026-01-31T12:00:00Z or Unix seconds", "BIGINT")
+    NUMBER = ("a number", "DOUBLE")
+    PROBABILITY = ("a probability from 0 to 1", "DOUBLE")
+    INDEX = ("a bin index", "SMALLINT")
+
+    def __init__(self, expected: str, sql_type: str) -> None:
+        self.expected = expected
+        self.sql_type = sql_type
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the store.
+
+    Attributes
+    ----------
+    candidates
+        Names that the source may have it under; the first that exists is read.
+    required
+        False where the source may lack all of the candidates; the column is then null.
+    key
+        The key of the configuration that names it, for messages.
+    """
+
+    name: str
+    form: Form
+    candidates: tuple[str, ...]
+    key: str
+    required: bool = True
+
+
+def prediction_columns(model: ModelConfig) -> tuple[Column, ...]:
+    """Return the columns of a model's predictions; `id`, `ts`, `version`, `predicted` come first.
+
+    ``p<i>`` are probabilities, in the order of `score_classes`; ``f<i>`` are features, numeric
+    ones first, with ``b<i>`` their bin index where the log holds no value; ``s<i>`` are segments.
+    """
+    named, optional = model.predictions.columns, model.predictions.optional
+    predicted = Form.NUMBER if model.task is Task.REGRESSION else Form.CATEGORY
+    columns = [
+        Column("id", Form.CATEGORY, (named["id"],), "predictions.columns.id"),
+        Column("ts", Form.TIME, (named["timestamp"],), "predictions.columns.timestamp"),
+        Column(
+            "version",
+            Form.TEXT,
+            (named["version"],),
+            "predictions.columns.version",
+            required="version" not in optional,
+        ),
+        Column("predicted", predicted, (named["prediction"],), "predictions.columns.prediction"),
+    ]
+    for i, (source, key, required) in enumerate(_score_sources(model)):
+        columns.append(Column(f"p{i}", Form.PROBABILITY, (source,), key, required))
+    for i, name in enumerate(feature_names(model)):
+        form = Form.NUMBER if name in model.numeric else Form.CATEGORY
+        names = (name, f"features.{name}")
+        columns.append(Column(f"f{i}", form, names, "features", required=False))
+        columns.append(Column(f"b{i}", Form.INDEX, (f"bins.{name}",), "features", required=False))
+    for i, name in enumerate(model.segments):
+        names = (name, f"segments.{name}", f"features.{name}")
+        columns.append(Column(f"s{i}", Form.CATEGORY, names, "segments"))
+    return tuple(columns)
+
+
+def label_columns(model: ModelConfig) -> tuple[Column, ...]:
+    """Return the columns of a model's labels: `id`, `ts`, `label`."""
+    assert model.labels is not None
+    named = model.labels.columns
+    form = Form.NUMBER if model.task is Task.REGRESSION else Form.CATEGORY
+    return (
+        Column("id", Form.CATEGORY, (named["id"],), "labels.columns.id"),
+        Column("ts", Form.TIME, (named["timestamp"],), "labels.columns.timestamp"),
+        Column("label", form, (named["label"],), "labels.columns.label"),
+    )
+
+
+def feature_names(model: ModelConfig) -> tuple[str, ...]:
+    """Return the features in the order of their store columns."""
+    return (*model.numeric, *model.categorical)
+
+
+def score_classes(model: ModelConfig) -> tuple[str, ...]:
+    """Return the class of each probability column; ``""`` for the one of a binary model."""
+    if model.task is Task.BINARY:
+        return ("",)
+    if model.task is Task.REGRESSION:
+        return ()
+    return tuple(model.predictions.scores) or known_classes(model)
+
+
+def known_classes(model: ModelConfig) -> tuple[str, ...]:
+    """Return the classes that the configuration or a baseline names, sorted if it is a baseline."""
+    from_baselines = {c for baseline in model.baselines.values() for c in baseline.classes}
+    return model.classes or tuple(sorted({*model.predictions.scores, *from_baselines}))
+
+
+def binary_classes(model: ModelConfig) -> tuple[str, ...]:
+    """Return (negative, positive) of a binary model; empty where the negative is not known."""
+    positive = model.positive_label
+    if model.task is not Task.BINARY or positive is None:
+        return ()
+    others = [c for c in known_classes(model) if c != positive]
+    if len(others) == 1:
+        return others[0], positive
+    opposite = {"1": "0", "0": "1", "True": "False", "False": "True"}.get(positive)
+    return (opposite, positive) if opposite else ()
+
+
+def _score_sources(model: ModelConfig) -> list[tuple[str, str, bool]]:
+    if model.task is Task.BINARY:
+        required = "score" not in model.predictions.optional
+        return [(model.predictions.columns["score"], "predictions.columns.score", required)]
+    given = model.predictions.scores
+    key = "predictions.columns.scores"
+    return [(given.get(c, f"scores.{c}"), key, c in given) for c in score_classes(model)]
+
+
+def select(column: Column, schema: pa.Schema, *, binary_classes: tuple[str, ...] = ()) -> str:
+    """Return the SQL that reads a column from a table of this Arrow schema.
+
+    `binary_classes`, negative first, are what booleans stand for in the labels and predictions
+    of a binary model.
+    """
+    name = next((name for name in column.candidates if name in schema.names), None)
+    if name is None:
+        return f"CAST(NULL AS {column.form.sql_type}) AS {column.name}"
+    quoted = '"' + name.replace('"', '""') + '"'
+    sql = _READ[column.form](quoted, schema.field(name).type)
+    if binary_classes and column.name in ("predicted", "label"):
+        negative, positive = map(sql_text, binary_classes)
+        sql = (
+            f"CASE lower({sql}) WHEN 'true' THEN {positive} WHEN 'false' THEN {negative} "
+            f"ELSE {sql} END"
+        )
+    return f"{sql} AS {column.name}"
+
+
+def sql_text(value: str) -> str:
+    """Quote a text for SQL."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _text(quoted: str, _: pa.DataType) -> str:
+    return f"nullif(trim(CAST({quoted} AS VARCHAR)), '')"
+
+
+def _category(quoted: str, kind: pa.DataType) -> str:
+    """Give the text that `distribution.category_text` gives."""
+    if pa.types.is_boolean(kind):
+        return f"CASE WHEN {quoted} THEN 'True' WHEN NOT {quoted} THEN 'False' END"
+    if pa.types.is_floating(kind):
+        whole = f"CAST(CAST({quoted} AS HUGEINT) AS VARCHAR)"
+        return (
+            f"CASE WHEN isnan({quoted}) THEN NULL "
+            f"WHEN {quoted} = floor({quoted}) AND abs({quoted}) < 1e15 THEN {whole} "
+            f"ELSE CAST({quoted} AS VARCHAR) END"
+        )
+    return rf"regexp_replace({_text(quoted, kind)}, '^(-?[0-9]+)\.0+$', '\1')"
+
+
+def _time(quoted: str, kind: pa.DataType) -> str:
+    """Give microseconds since 1970; plain numbers are taken by their size as s, ms, us or ns."""
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        return f"epoch_us(CAST({quoted} AS TIMESTAMPTZ))"
+    number = f"TRY_CAST({quoted} AS DOUBLE)"
+    micros = (
+        f"CAST(round({number} * CASE WHEN abs({number}) < 1e11 THEN 1e6 "
+        f"WHEN abs({number}) < 1e14 THEN 1e3 WHEN abs({number}) < 1e17 THEN 1 ELSE 1e-3 END) "
+        "AS BIGINT)"
+    )
+    numeric = f"CASE WHEN isfinite({number}) THEN {micros} END"
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return numeric
+    return f"coalesce(epoch_us(TRY_CAST({quoted} AS TIMESTAMPTZ)), {numeric})"
+
+
+def _number(quoted: str, kind: pa.DataType) -> str:
+    """Give a double; NaN is missing, and what is no number becomes NaN, to be told apart."""
+    number = f"TRY_CAST({quoted} AS DOUBLE)"
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        return f"CASE WHEN NOT isnan({number}) THEN {number} END"
+    text = _text(quoted, kind)
+    return (
+        f"CASE WHEN {text} IS NULL OR lower({text}) = 'nan' THEN NULL "
+        f"ELSE coalesce({number}, CAST('nan' AS DOUBLE)) END"
+    )
+
+
+def _probability(quoted: str, _: pa.DataType) -> str:
+    number = f"TRY_CAST({quoted} AS DOUBLE)"
+    return f"CASE WHEN {number} BETWEEN 0 AND 1 THEN {number} END"
+
+
+def _index(quoted: str, _: pa.DataType) -> str:
+    return f"TRY_CAST({quoted} AS SMALLINT)"
+
+
+_READ = {
+    Form.TEXT: _text,
+    Form.CATEGORY: _category,
+    Form.TIME: _time,
+    Form.NUMBER: _number,
+    Form.PROBABILITY: _probability,
+    Form.INDEX: _index,
+}

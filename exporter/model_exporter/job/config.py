@@ -1,0 +1,263 @@
+"""The configuration of the job, `exporter.yml`, as frozen records.
+
+Everything that can be wrong in the file is refused here, in one line that names file, line, key,
+what was expected and the nearest valid name. Whether the sources hold the columns named is checked
+by `ingest.check`, which opens them.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from model_exporter.baseline import Baseline
+from model_exporter.catalogue import SCORE_BY_KEY
+from model_exporter.distribution import category_text
+from model_exporter.errors import BaselineError
+from model_exporter.job.sources import SOURCE_TYPES
+from model_exporter.job.yaml_section import Duration, Section, read_section
+from model_exporter.records import ALL_VERSIONS, Task
+
+PREDICTION_COLUMNS = {
+    "id": "prediction_id",
+    "timestamp": "timestamp",
+    "version": "model_version",
+    "prediction": "prediction",
+    "score": "score",
+}
+LABEL_COLUMNS = {"id": "prediction_id", "label": "label", "timestamp": "label_timestamp"}
+DEFAULT_WINDOWS = ("1d", "7d", "30d")
+WINDOWS_BY = ("prediction_timestamp", "label_timestamp")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceConfig:
+    """Where predictions or labels are read from.
+
+    `columns` maps our names to those of the source, `scores` a class to the column of its
+    probability. Columns in `optional` were not named by the user and may be absent.
+    """
+
+    name: str
+    type: str
+    path: Path
+    columns: Mapping[str, str]
+    scores: Mapping[str, str]
+    optional: frozenset[str]
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """A bound that a score is expected to keep; `bound` is ``min`` or ``max``."""
+
+    score: str
+    bound: str
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelConfig:
+    """One monitored model.
+
+    `baselines` is keyed by model version; the key `ALL_VERSIONS` serves every version without
+    one of its own.
+    """
+
+    name: str
+    task: Task
+    positive_label: str | None
+    classes: tuple[str, ...]
+    baselines: Mapping[str, Baseline]
+    predictions: SourceConfig
+    labels: SourceConfig | None
+    numeric: tuple[str, ...]
+    categorical: tuple[str, ...]
+    segments: tuple[str, ...]
+    windows: tuple[Duration, ...]
+    windows_by: str
+    maturity: Duration
+    expectations: tuple[Expectation, ...]
+
+    def baseline(self, version: str) -> Baseline | None:
+        """Return the baseline of a version; for `ALL_VERSIONS`, the one that all share."""
+        if version == ALL_VERSIONS and len({b.checksum for b in self.baselines.values()}) > 1:
+            return None  # pooled versions with unlike bins cannot be compared with anything
+        if version == ALL_VERSIONS:
+            return next(iter(self.baselines.values()), None)
+        return self.baselines.get(version) or self.baselines.get(ALL_VERSIONS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Config:
+    """The whole file."""
+
+    path: Path
+    listen: tuple[str, int]
+    state: Path
+    poll_interval: Duration
+    models: tuple[ModelConfig, ...]
+
+
+def load(path: str | os.PathLike[str]) -> Config:
+    """Read and check a configuration file; relative paths are relative to it.
+
+    Raises
+    ------
+    ConfigError
+        At the first thing that is wrong.
+    """
+    root = read_section(Path(path))
+    config = Config(
+        path=Path(path),
+        listen=_listen(root),
+        state=_resolve(root, root.text("state", default="./state")),
+        poll_interval=root.duration("poll_interval", default="30s"),
+        models=tuple(_model(s) for s in root.sections("models", example="models: [{name: churn}]")),
+    )
+    root.finish()
+    names = [model.name for model in config.models]
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated:
+        root.refuse(f"two models are named {repeated!r}; a name must be unique", key="models")
+    return config
+
+
+def _listen(root: Section) -> tuple[str, int]:
+    text = root.text("listen", default="127.0.0.1:9920", expected="host:port")
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or int(port) > 65535:
+        root.refuse(f"expected host:port such as 127.0.0.1:9920, found {text!r}", key="listen")
+    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104  # ":9920" means every interface
+
+
+def _model(section: Section) -> ModelConfig:
+    name = section.text("name")
+    task = Task(section.choice("task", [t.value for t in Task]))
+    section.key = f"models[{name}]"
+    predictions = section.required_section(
+        "predictions", example="predictions: {type: parquet, path: predictions/*.parquet}"
+    )
+    labels = section.section("labels")
+    features = section.section("features")
+    model = ModelConfig(
+        name=name,
+        task=task,
+        positive_label=_positive_label(section, task),
+        classes=_classes(section, task),
+        baselines=_baselines(section, task),
+        predictions=_predictions(predictions, task),
+        labels=_source(labels, "labels", LABEL_COLUMNS) if labels else None,
+        numeric=features.texts("numeric") if features else (),
+        categorical=features.texts("categorical") if features else (),
+        segments=section.texts("segments"),
+        windows=section.durations("windows", default=DEFAULT_WINDOWS),
+        windows_by=section.choice("windows_by", WINDOWS_BY, default=WINDOWS_BY[0]),
+        maturity=section.duration("maturity", default="0s", positive=False),
+        expectations=_expectations(section),
+    )
+    if features:
+        features.finish()
+        both = set(model.numeric) & set(model.categorical)
+        if both:
+            features.refuse(f"{sorted(both)[0]!r} is both numeric and categorical; choose one")
+    section.finish()
+    _check_baselines(section, model)
+    return model
+
+
+def _predictions(section: Section, task: Task) -> SourceConfig:
+    columns = section.section("columns")
+    if columns and "scores" in columns and task is not Task.MULTICLASS:
+        columns.refuse("`scores` is for multiclass models; name one `score` column", key="scores")
+    if columns and "score" in columns and task is not Task.BINARY:
+        columns.refuse(f"`score` is for binary models, this one is {task}", key="score")
+    return _source(section, "predictions", PREDICTION_COLUMNS, optional=("score", "version"))
+
+
+def _source(
+    section: Section, name: str, defaults: Mapping[str, str], *, optional: tuple[str, ...] = ()
+) -> SourceConfig:
+    columns = section.section("columns")
+    named = {key: columns.text(key, default=d) if columns else d for key, d in defaults.items()}
+    scores = columns.mapping("scores") if columns else {}
+    source = SourceConfig(
+        name=name,
+        type=section.choice("type", SOURCE_TYPES),
+        path=_resolve(section, section.text("path", expected="a file or a glob")),
+        columns=named,
+        scores={category_text(text) or text: column for text, column in scores.items()},
+        optional=frozenset(key for key in optional if columns is None or key not in columns),
+        place=f"{section.path}:{section.line}: {section.key}",
+    )
+    if columns:
+        columns.finish()
+    section.finish()
+    return source
+
+
+def _positive_label(section: Section, task: Task) -> str | None:
+    value = section.value("positive_label", default=1 if task is Task.BINARY else None)
+    if task is not Task.BINARY and "positive_label" in section:
+        section.refuse(f"a {task} model has no positive label; remove it", key="positive_label")
+    return category_text(value)
+
+
+def _baselines(section: Section, task: Task) -> Mapping[str, Baseline]:
+    if section.is_mapping("baseline"):
+        given = section.mapping("baseline")
+    elif "baseline" in section:
+        given = {ALL_VERSIONS: section.text("baseline", expected="the path of a baseline file")}
+    else:
+        section.text("baseline", default="")
+        return {}
+    found = {}
+    for version, path in given.items():
+        try:
+            found[version] = Baseline.load(_resolve(section, path))
+        except BaselineError as error:
+            section.refuse(str(error), key="baseline")
+        if found[version].task is not task:
+            section.refuse(
+                f"{path}: the baseline is of a {found[version].task} model, this model is {task}; "
+                "make the baseline again with the right --task",
+                key="baseline",
+            )
+    return found
+
+
+def _check_baselines(section: Section, model: ModelConfig) -> None:
+    for baseline in model.baselines.values():
+        for kind, names in (("numeric", model.numeric), ("categorical", model.categorical)):
+            for name in names:
+                distribution = baseline.features.get(name)
+                if distribution is not None and distribution.kind != kind:
+                    section.refuse(
+                        f"{name!r} is {kind} here and {distribution.kind} in the baseline; "
+                        "make them agree",
+                        key="features",
+                    )
+
+
+def _classes(section: Section, task: Task) -> tuple[str, ...]:
+    classes = tuple(c for c in map(category_text, section.texts("classes")) if c)
+    if classes and task is Task.REGRESSION:
+        section.refuse("a regression model has no classes; remove the key", key="classes")
+    return classes
+
+
+def _expectations(section: Section) -> tuple[Expectation, ...]:
+    expectations = section.section("expectations")
+    if expectations is None:
+        return ()
+    expectations.only(SCORE_BY_KEY)
+    found = []
+    for score in expectations:
+        bounds = expectations.required_section(score, example="{min: 0.9}")
+        bounds.only(("min", "max"))
+        found += [Expectation(score, bound, bounds.number(bound)) for bound in bounds]
+    return tuple(found)
+
+
+def _resolve(section: Section, text: str) -> Path:
+    return section.path.parent / Path(text).expanduser()

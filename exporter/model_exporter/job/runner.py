@@ -1,0 +1,75 @@
+"""One model's turn: read what is new, take it in, evaluate."""
+
+import contextlib
+import logging
+import time
+from pathlib import Path
+from typing import Self
+
+from model_exporter.errors import SourceError
+from model_exporter.job.config import ModelConfig, SourceConfig
+from model_exporter.job.evaluate import evaluate
+from model_exporter.job.snapshot import Snapshot
+from model_exporter.job.sources import READERS, FileSource
+from model_exporter.job.store import Store
+
+logger = logging.getLogger("model_exporter")
+
+
+class Runner:
+    """Sources, store and last results of one model. Use as a context manager."""
+
+    def __init__(self, model: ModelConfig, state: Path) -> None:
+        self.model = model
+        self.failures: list[str] = []
+        self._store = Store(state, model)
+        configured = [model.predictions, model.labels]
+        self._sources = [
+            (source, FileSource(source.path, READERS[source.type]))
+            for source in configured
+            if source is not None
+        ]
+        self._health = Snapshot()
+        self._rows = {source.name: 0 for source, _ in self._sources}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._store.close()
+
+    def turn(self, now: int, *, final: bool = False) -> Snapshot:
+        """Read, join and evaluate as of `now` (microseconds); return what to serve.
+
+        A source that fails is noted in `failures` and as ``model_source_up 0``; the others are
+        read, and what is known is evaluated. `final` reads an unterminated last line too.
+        """
+        started = time.perf_counter()
+        self.failures = []
+        self._store.advance(now)
+        for source, files in self._sources:
+            self._read(source, files, now, final=final)
+        self._store.compact()
+        snapshot = evaluate(self._store)
+        duration = time.perf_counter() - started
+        self._health.put("model_evaluation_duration_seconds", (self.model.name,), duration)
+        snapshot.merge(self._health)
+        return snapshot
+
+    def _read(self, source: SourceConfig, files: FileSource, now: int, *, final: bool) -> None:
+        labels = (self.model.name, source.name)
+        try:
+            with contextlib.closing(
+                files.read(self._store.cursors(source.name), final=final)
+            ) as batches:
+                for batch in batches:
+                    self._rows[source.name] += self._store.ingest(source.name, batch)
+        except (SourceError, OSError) as error:
+            self.failures.append(f"{source.place}: {error}")
+            logger.warning("%s: source %s: %s", self.model.name, source.name, error)
+            self._health.put("model_source_up", labels, 0)
+        else:
+            self._health.put("model_source_up", labels, 1)
+            seconds = now / 1_000_000
+            self._health.put("model_source_last_success_timestamp_seconds", labels, seconds)
+        self._health.put("model_source_rows_total", labels, self._rows[source.name])

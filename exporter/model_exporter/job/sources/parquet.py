@@ -1,0 +1,45 @@
+"""Parquet files. They do not grow: one that changed is another file, and is read again."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from model_exporter.errors import SourceError
+from model_exporter.job.sources.files import Cursor
+
+PORTION_ROWS = 200_000
+
+
+def read_parquet(path: Path, cursor: Cursor, *, final: bool) -> Iterator[tuple[pa.Table, Cursor]]:
+    """Yield the rows beyond a cursor; columns of structs become ``struct.field``.
+
+    `final` makes no difference: a Parquet file is complete or unreadable.
+
+    Raises
+    ------
+    SourceError
+        If the file is not Parquet, or incomplete.
+    """
+    stat = path.stat()
+    fingerprint = f"{stat.st_size}:{stat.st_mtime_ns}"
+    done = cursor.position if cursor.fingerprint == fingerprint else 0
+    try:
+        with pq.ParquetFile(path) as file:
+            if done >= file.metadata.num_rows:
+                return
+            position = 0
+            for portion in file.iter_batches(batch_size=PORTION_ROWS):
+                start, position = position, position + portion.num_rows
+                if position > done:
+                    table = pa.Table.from_batches([portion.slice(max(0, done - start))])
+                    yield _flatten(table), Cursor(position, fingerprint)
+    except pa.ArrowException as error:
+        raise SourceError(f"{path}: not readable as Parquet: {error}") from error
+
+
+def _flatten(table: pa.Table) -> pa.Table:
+    while any(pa.types.is_struct(field.type) for field in table.schema):
+        table = table.flatten()
+    return table

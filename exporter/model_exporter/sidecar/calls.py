@@ -1,0 +1,170 @@
+"""The two steps of telemetry around a call: `begin` takes features, `finish` records the outcome.
+
+`begin` runs before the model, which may change its arguments; neither ever raises but in strict
+mode.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from model_exporter.sidecar.capture import Arguments, BatchCapture, Hooks, Keywords, Place, RowCapture
+from model_exporter.sidecar.columns import Column
+from model_exporter.sidecar.counters import Counters
+from model_exporter.sidecar.faults import Stage, TelemetryError
+from model_exporter.sidecar.outputs import SCALARS
+from model_exporter.sidecar.pipeline import Pipeline
+from model_exporter.sidecar.recorder import BatchCall
+
+Begin = Callable[[Arguments, Keywords], Any]
+Finish = Callable[[Any, int, int, Any], None]
+
+
+def positional(pipeline: Pipeline) -> int:
+    """Return how many features a row gives by position."""
+    baseline = pipeline.settings.baseline
+    return len(baseline.features) if baseline else 0
+
+
+def row_steps(pipeline: Pipeline, place: Place, hooks: Hooks) -> tuple[Begin, Finish]:
+    """Return the steps around a call that predicts one row."""
+    capture = RowCapture(
+        pipeline.settings.columns,
+        positional=positional(pipeline),
+        place=place,
+        features=hooks.features,
+        faults=pipeline.faults,
+    ).fast()
+    return _with_id(pipeline, place, hooks, capture), _row_finish(pipeline, hooks)
+
+
+def _with_id(pipeline: Pipeline, place: Place, hooks: Hooks, capture: Begin) -> Begin:
+    hook, index, faults = hooks.prediction_id, place.index, pipeline.faults
+    if not pipeline.has_ids:
+        return capture
+    if hook is None:
+        return lambda args, kwargs: (None, *capture(args, kwargs))
+
+    def begin(args: Arguments, kwargs: Keywords) -> Sequence[Any]:
+        found = None
+        try:
+            found = hook(*args[index:], **kwargs)
+            found = None if found is None else str(found)
+        except Exception as error:
+            found = None
+            faults.error(Stage.PREDICTION_ID, error)
+        return (found, *capture(args, kwargs))
+
+    return begin
+
+
+def _row_finish(pipeline: Pipeline, hooks: Hooks) -> Finish:
+    recorder, faults, read = pipeline.recorder, pipeline.faults, _row_reader(pipeline, hooks)
+    rows, extend, leave = recorder.rows, recorder.rows.extend, recorder.calls.pop
+    scalars = frozenset() if hooks.output else SCALARS
+
+    def finish(values: Any, start: int, end: int, result: Any) -> None:
+        try:
+            leave()
+            if len(rows) >= recorder.limit and not recorder.admit():
+                return
+            if type(result) not in scalars:
+                result = read(result)
+            extend((end, end - start, result, *values))
+        except Exception as error:
+            faults.error(Stage.RECORD, error)
+
+    return finish
+
+
+def _row_reader(pipeline: Pipeline, hooks: Hooks) -> Callable[[Any], Any]:
+    faults, output, read = pipeline.faults, hooks.output, pipeline.fold.reader.read
+
+    def read_row(result: Any) -> Any:
+        try:
+            return read(result if output is None else output(result))
+        except Exception as error:
+            faults.error(Stage.OUTPUT, error)
+            return None
+
+    return read_row
+
+
+class BatchSteps:
+    """The steps around a call that predicts many rows: features are counted at once, in bulk."""
+
+    def __init__(self, pipeline: Pipeline, place: Place, hooks: Hooks) -> None:
+        self._pipeline = pipeline
+        self._faults = pipeline.faults
+        self._hooks = hooks
+        self._place = place
+        self._capture = BatchCapture(
+            pipeline.settings.columns,
+            positional=positional(pipeline),
+            place=place,
+            features=hooks.features,
+        )
+
+    def begin(self, args: Arguments, kwargs: Keywords) -> BatchCall:
+        """Count the features of a call and keep what the log needs."""
+        call = BatchCall()
+        try:
+            columns = self._capture.capture(args, kwargs)
+            if self._pipeline.settings.baseline is not None:
+                call.counts = self._counts(columns)
+            if self._pipeline.log is not None:
+                call.log_columns = {name: _own(column) for name, column in columns.items()}
+        except Exception as error:
+            self._faults.error(Stage.FEATURES, error)
+        if self._pipeline.log is not None and self._hooks.prediction_id is not None:
+            call.ids = self._ids(args, kwargs)
+        return call
+
+    def _counts(self, columns: dict[str, Column]) -> Any:
+        counters = Counters(self._pipeline.settings, self._pipeline.fold.subjects)
+        self._pipeline.fold.count_features(columns, counters)
+        return counters.array
+
+    def _ids(self, args: Arguments, kwargs: Keywords) -> list[str | None] | None:
+        assert self._hooks.prediction_id is not None  # noqa: S101 - for the type checker
+        try:
+            found = self._hooks.prediction_id(*args[self._place.index :], **kwargs)
+            return [None if text is None else str(text) for text in found]
+        except Exception as error:
+            self._faults.error(Stage.PREDICTION_ID, error)
+            return None
+
+    def finish(self, call: BatchCall, start: int, end: int, result: Any) -> None:
+        """Record a call that ended."""
+        recorder = self._pipeline.recorder
+        try:
+            recorder.calls.pop()
+            call.end, call.latency = end, end - start
+            self._read(call, result)
+            if recorder.admit(call.rows):
+                recorder.batches.append(call)
+        except Exception as error:
+            self._faults.error(Stage.RECORD, error)
+
+    def _read(self, call: BatchCall, result: Any) -> None:
+        try:
+            output = result if self._hooks.output is None else self._hooks.output(result)
+            call.rows, call.output = self._pipeline.fold.reader.read_batch(output)
+        except Exception as error:
+            self._faults.error(Stage.OUTPUT, error)
+            call.rows, call.output = call.captured, None
+        if call.ids is not None and len(call.ids) != call.rows:
+            call.ids = None
+            self._faults.error(
+                Stage.PREDICTION_ID, TelemetryError("prediction_id= gave another number of ids than rows")
+            )
+        if call.log_columns and call.captured != call.rows:
+            call.log_columns = None
+            self._faults.error(
+                Stage.OUTPUT, TelemetryError("a batch returned another number of rows than it was given")
+            )
+
+
+def _own(column: Column) -> Column:
+    return column.copy() if isinstance(column, np.ndarray) else column

@@ -1,0 +1,221 @@
+"""Takes feature values and ids from the arguments of a call, before the model can change them."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+
+from model_exporter.sidecar.columns import NOT_CAPTURED, Column
+from model_exporter.sidecar.faults import Faults, Stage, TelemetryError
+
+Arguments = tuple[Any, ...]
+Keywords = dict[str, Any]
+Hook = Callable[..., Any]
+
+
+class Place:
+    """Where a function takes its features: position and name of its first parameter.
+
+    `self` and `cls` do not count; a hook gets the arguments without them.
+    """
+
+    __slots__ = ("index", "name")
+
+    def __init__(self, function: Callable[..., Any], *, bound_first: bool = False) -> None:
+        try:
+            parameters = list(inspect.signature(function).parameters.values())
+        except (TypeError, ValueError):  # some built-in functions have no signature
+            parameters = []
+        first = parameters[0].name if parameters else ""
+        self.index = 1 if bound_first or first in ("self", "cls") else 0
+        names = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
+        self.name = names[self.index] if len(names) > self.index else ""
+
+    def find(self, args: Arguments, kwargs: Keywords) -> Any:
+        """Return the first argument of a call."""
+        if len(args) > self.index:
+            return args[self.index]
+        if self.name in kwargs:
+            return kwargs[self.name]
+        raise TelemetryError("the call has no argument to take features from; give features=")
+
+
+class Hooks:
+    """The callables given to the decorator; all but `output` get the call's own arguments."""
+
+    __slots__ = ("features", "output", "prediction_id")
+
+    def __init__(
+        self, *, features: Hook | None, output: Hook | None, prediction_id: Hook | None
+    ) -> None:
+        self.features = features
+        self.output = output
+        self.prediction_id = prediction_id
+
+
+class RowCapture:
+    """Captures one row a call: one value a column.
+
+    Parameters
+    ----------
+    columns
+        Feature names to capture.
+    positional
+        How many of them, from the first, a list or an array gives by position: those of the
+        baseline; 0 without one.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[str],
+        *,
+        positional: int,
+        place: Place,
+        features: Hook | None,
+        faults: Faults,
+    ) -> None:
+        self._columns = tuple(columns)
+        self._positional = positional
+        self._padding = (None,) * (len(columns) - positional)
+        self._place = place
+        self._features = features
+        self._faults = faults
+        self._lost = (NOT_CAPTURED,) * len(columns)
+
+    def fast(self) -> Callable[[Arguments, Keywords], Sequence[Any]]:
+        """Return the capturing function, with everything it needs in its closure."""
+        if not self._columns:
+            return lambda args, kwargs: ()
+        if self._features or len(self._columns) == 1:
+            return self.capture
+        index, get, slow = self._place.index, itemgetter(*self._columns), self.capture
+        whole = -1 if self._padding else self._positional
+
+        def capture(args: Arguments, kwargs: Keywords) -> Sequence[Any]:
+            try:
+                row = args[index]
+                kind = type(row)
+                if kind is dict:
+                    return get(row)  # type: ignore[no-any-return]
+                if kind is list and len(row) == whole:
+                    return row[:]  # type: ignore[no-any-return]
+                if kind is tuple and len(row) == whole:
+                    return row  # type: ignore[no-any-return]
+                if kind is np.ndarray and row.shape == (whole,):
+                    return row.tolist()  # type: ignore[no-any-return]
+            except Exception:  # noqa: S110 - the slow way finds and counts the cause
+                pass
+            return slow(args, kwargs)
+
+        return capture
+
+    def capture(self, args: Arguments, kwargs: Keywords) -> Sequence[Any]:
+        """Capture any kind of row; never raises but in strict mode."""
+        try:
+            if self._features is None:
+                return self._values(self._place.find(args, kwargs))
+            return self._values(self._features(*args[self._place.index :], **kwargs))
+        except Exception as error:
+            self._faults.error(Stage.FEATURES, error)
+            return self._lost
+
+    def _values(self, row: Any) -> Sequence[Any]:
+        row = _single(row)
+        if isinstance(row, Mapping):
+            return [row.get(name) for name in self._columns]
+        values = row.tolist() if isinstance(row, np.ndarray) else row
+        if isinstance(values, (list, tuple)) and len(values) == self._positional > 0:
+            return (*values, *self._padding)
+        raise _unreadable(row, self._positional)
+
+
+def _single(row: Any) -> Any:
+    """Unwrap a batch of one row, the way scikit-learn likes its rows."""
+    if isinstance(row, (Mapping, np.ndarray)):
+        return row[0] if isinstance(row, np.ndarray) and row.ndim == 2 and len(row) == 1 else row
+    if hasattr(row, "to_dict"):  # a pandas Series, or a DataFrame of one row
+        if hasattr(row, "columns"):
+            columns = _columns_of_frame(row)
+            return {n: c[0] for n, c in columns.items()} if len(row) == 1 else row
+        return row.to_dict()
+    if isinstance(row, (list, tuple)) and len(row) == 1:
+        inner = row[0]
+        return inner if isinstance(inner, (Mapping, list, tuple, np.ndarray)) else row
+    return row
+
+
+class BatchCapture:
+    """Captures the columns of a batch, by name, without copying what is an array already."""
+
+    def __init__(
+        self, columns: Sequence[str], *, positional: int, place: Place, features: Hook | None
+    ) -> None:
+        self._columns = tuple(columns)
+        self._positional = positional
+        self._place = place
+        self._features = features
+
+    def capture(self, args: Arguments, kwargs: Keywords) -> dict[str, Column]:
+        """Return the columns of a call's rows; raises where it cannot."""
+        if not self._columns:
+            return {}
+        if self._features is not None:
+            table = self._features(*args[self._place.index :], **kwargs)
+        else:
+            table = self._place.find(args, kwargs)
+        found = self._columns_of(table)
+        size = len(next(iter(found.values()), ()))
+        if any(len(column) != size for column in found.values()):
+            raise TelemetryError("the columns of a batch differ in length")
+        absent = [None] * size
+        return {name: found.get(name, absent) for name in self._columns}
+
+    def _columns_of(self, table: Any) -> dict[str, Column]:
+        if isinstance(table, Mapping):
+            return {name: _as_column(table[name]) for name in self._columns if name in table}
+        if hasattr(table, "columns"):
+            return {n: c for n, c in _columns_of_frame(table).items() if n in self._columns}
+        if isinstance(table, np.ndarray) and table.ndim == 2 and self._width(table.shape[1]):
+            return {name: table[:, i] for i, name in enumerate(self._names())}
+        if isinstance(table, (list, tuple)):
+            return self._columns_of_rows(table)
+        raise _unreadable(table, self._positional)
+
+    def _columns_of_rows(self, rows: Sequence[Any]) -> dict[str, Column]:
+        if all(isinstance(row, Mapping) for row in rows):
+            return {name: [row.get(name) for row in rows] for name in self._columns}
+        if all(isinstance(r, (list, tuple, np.ndarray)) and self._width(len(r)) for r in rows):
+            return dict(zip(self._names(), map(list, zip(*rows, strict=True)), strict=True))
+        raise _unreadable(rows, self._positional)
+
+    def _names(self) -> tuple[str, ...]:
+        return self._columns[: self._positional]
+
+    def _width(self, width: int) -> bool:
+        return width == self._positional > 0
+
+
+def _columns_of_frame(table: Any) -> dict[str, Column]:
+    return {str(name): _as_column(table[name]) for name in table.columns}
+
+
+def _as_column(values: Any) -> Column:
+    if hasattr(values, "to_numpy"):
+        values = values.to_numpy()
+    return values if isinstance(values, np.ndarray) else list(values)
+
+
+def _unreadable(row: Any, positional: int) -> TelemetryError:
+    shape = f" of shape {row.shape}" if isinstance(row, np.ndarray) else ""
+    size = f" of {len(row)}" if isinstance(row, (list, tuple)) else ""
+    by_position = (
+        f"the {positional} features of the baseline in its order"
+        if positional
+        else "no list, for want of a baseline that would name its values"
+    )
+    return TelemetryError(
+        f"cannot read features from {type(row).__name__}{shape}{size}; expected a dict by feature "
+        f"name, or {by_position}; map the arguments with features="
+    )

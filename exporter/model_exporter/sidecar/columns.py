@@ -1,0 +1,225 @@
+"""Bulk counting: one column of captured values into the counts of one feature."""
+
+import math
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_exporter.distribution import (
+    INVALID,
+    MISSING,
+    CategoricalDistribution,
+    Distribution,
+    NumericDistribution,
+    category_text,
+)
+from model_exporter.records import InvalidReason
+from model_exporter.sidecar.labels import Lookup
+
+Column = Sequence[Any] | NDArray[Any]
+
+REASONS = tuple(InvalidReason)
+OUT_OF_RANGE = REASONS.index(InvalidReason.OUT_OF_RANGE)
+UNSEEN = REASONS.index(InvalidReason.UNSEEN)
+TYPE = REASONS.index(InvalidReason.TYPE)
+NOT_FINITE = REASONS.index(InvalidReason.NOT_FINITE)
+
+BLOCK = 4096
+"""Rows counted at a time: a block of some 20 columns stays in the second-level cache."""
+
+
+class _NotCaptured:
+    """Stands for the values of a row that could not be read at all."""
+
+    def __repr__(self) -> str:
+        return "NOT_CAPTURED"
+
+
+NOT_CAPTURED = _NotCaptured()
+
+
+class ColumnCounts:
+    """Counts of one column of one feature.
+
+    Attributes
+    ----------
+    values, missing
+        Values captured, and how many of them were missing.
+    invalid
+        How many were invalid, in the order of `InvalidReason`.
+    bins
+        How many fell into each bin.
+    """
+
+    __slots__ = ("bins", "invalid", "missing", "values")
+
+    def __init__(self, values: int, missing: int, invalid: list[int], bins: Any) -> None:
+        self.values = values
+        self.missing = missing
+        self.invalid = invalid
+        self.bins = bins
+
+
+class Numbers:
+    """A column as float64; what is not a number is NaN and counted apart.
+
+    Attributes
+    ----------
+    wrong
+        Places of the values of another type.
+    skipped
+        How many values were not captured.
+    """
+
+    __slots__ = ("array", "skipped", "wrong")
+
+    def __init__(self, array: NDArray[np.float64], wrong: Sequence[int], skipped: int) -> None:
+        self.array = array
+        self.wrong = wrong
+        self.skipped = skipped
+
+
+def numbers(column: Column) -> Numbers:
+    """Read a column of numbers, fast where it holds nothing else.
+
+    `struct.pack` converts a list about three times as fast as `numpy.array`, and refuses text,
+    which numpy would parse.
+    """
+    if isinstance(column, np.ndarray):
+        if column.dtype.kind in "fiub":
+            return Numbers(column.astype(np.float64, copy=False), (), 0)
+        column = column.astype(object).tolist()
+    try:
+        return Numbers(_packed(column), (), 0)
+    except (struct.error, TypeError, ValueError, OverflowError):
+        pass
+    try:
+        return Numbers(_packed([math.nan if v is None else v for v in column]), (), 0)
+    except (struct.error, TypeError, ValueError, OverflowError):
+        return _cleaned(column)
+
+
+def _packed(column: Sequence[Any]) -> NDArray[np.float64]:
+    return np.frombuffer(struct.pack(f"{len(column)}d", *column))
+
+
+def _cleaned(column: Sequence[Any]) -> Numbers:
+    found = [_number(value) for value in column]
+    skipped = sum(value is NOT_CAPTURED for value in column)
+    wrong = [place for place, number in enumerate(found) if number is None]
+    clean = [math.nan if number is None else number for number in found]
+    return Numbers(np.array(clean, dtype=np.float64), wrong, skipped)
+
+
+def _number(value: Any) -> float | None:
+    """Return a value as float, NaN if it is missing, None if it is of another type."""
+    if value is None or value is NOT_CAPTURED:
+        return math.nan
+    if isinstance(value, str):
+        return None if value.strip() else math.nan
+    if isinstance(value, np.ndarray):
+        value = value.item() if value.size == 1 else "an array"
+    if not hasattr(type(value), "__float__"):
+        return math.nan if category_text(value) is None else None  # NaT and pandas.NA
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+    except (TypeError, ValueError):
+        return None
+
+
+class NumericBins:
+    """Counts a numeric column in the bins of the baseline."""
+
+    def __init__(self, distribution: NumericDistribution) -> None:
+        self.names = distribution.bins
+        self._edges = distribution.edges
+        self._edge_list = distribution.edges.tolist()
+        self._minimum = distribution.minimum
+        self._maximum = distribution.maximum
+
+    def count(self, column: Column) -> ColumnCounts:
+        """Count a column; infinities and missing values are in no bin.
+
+        Comparing with every edge beats a binary search: it has no branches, so it runs at the
+        speed of memory.
+        """
+        read = numbers(column)
+        x, size = read.array, read.array.size
+        at_least = [np.count_nonzero(x >= edge) for edge in self._edge_list]
+        nan = below = above = lowest = highest = 0
+        if size and not (x.min() >= self._minimum and x.max() <= self._maximum):
+            nan = np.count_nonzero(x != x)
+            lowest, highest = np.count_nonzero(x == -math.inf), np.count_nonzero(x == math.inf)
+            below = np.count_nonzero(x < self._minimum) - lowest
+            above = np.count_nonzero(x > self._maximum) - highest
+        invalid = [0] * len(REASONS)
+        invalid[OUT_OF_RANGE] = below + above
+        invalid[TYPE] = len(read.wrong)
+        invalid[NOT_FINITE] = lowest + highest
+        sums = [size - nan - lowest, *at_least, highest]
+        bins = [low - high for low, high in zip(sums, sums[1:], strict=False)]
+        return ColumnCounts(
+            size - read.skipped, nan - len(read.wrong) - read.skipped, invalid, bins
+        )
+
+    def index(self, column: Column) -> NDArray[np.int64]:
+        """Return the bin of each value, `MISSING` or `INVALID`."""
+        read = numbers(column)
+        index = np.searchsorted(self._edges, read.array, side="right").astype(np.int64)
+        index[np.isnan(read.array)] = MISSING
+        index[np.isinf(read.array)] = INVALID
+        index[list(read.wrong)] = INVALID
+        return index
+
+
+class CategoricalBins:
+    """Counts a categorical column in the categories of the baseline."""
+
+    def __init__(self, distribution: CategoricalDistribution) -> None:
+        self.names = distribution.bins
+        self._places = {text: i for i, text in enumerate(distribution.categories)}
+        self._other = len(distribution.categories)
+        self._lookup = Lookup(self._resolve)
+
+    def count(self, column: Column) -> ColumnCounts:
+        """Count a column; an unseen category is invalid and in the bin of all others."""
+        found = np.array(self._find(column), dtype=np.int64)
+        counts = np.bincount(found - SKIPPED, minlength=self._other + 1 - SKIPPED).tolist()
+        skipped, wrong, missing, *bins = counts
+        invalid = [0] * len(REASONS)
+        invalid[UNSEEN] = bins[self._other]
+        invalid[TYPE] = wrong
+        return ColumnCounts(len(found) - skipped, missing, invalid, bins)
+
+    def index(self, column: Column) -> NDArray[np.int64]:
+        """Return the bin of each value, `MISSING` or `INVALID`."""
+        found = np.array(self._find(column), dtype=np.int64)
+        found[found == SKIPPED] = MISSING
+        return found
+
+    def _find(self, column: Column) -> list[int]:
+        return self._lookup(column.tolist() if isinstance(column, np.ndarray) else column)
+
+    def _resolve(self, value: Any) -> int:
+        if value is NOT_CAPTURED:
+            return SKIPPED
+        if isinstance(value, (list, tuple, dict, set, bytes, np.ndarray)):
+            return INVALID
+        text = category_text(value)
+        return MISSING if text is None else self._places.get(text, self._other)
+
+
+SKIPPED = INVALID - 1
+"""Place of a value that was not captured; the lowest, so that counts can start there."""
+
+
+def bins_of(distribution: Distribution) -> NumericBins | CategoricalBins:
+    """Return the counter for a distribution of either kind."""
+    if isinstance(distribution, NumericDistribution):
+        return NumericBins(distribution)
+    return CategoricalBins(distribution)

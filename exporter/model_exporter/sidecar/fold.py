@@ -1,0 +1,214 @@
+"""Turns what calls recorded into counts, many calls at once."""
+
+import math
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_exporter.distribution import NumericDistribution, category_text
+from model_exporter.records import Subject, Task
+from model_exporter.sidecar.columns import BLOCK, Column, numbers
+from model_exporter.sidecar.counters import MAX_CLASSES, MAX_ERROR_TYPES, Counters, Subjects
+from model_exporter.sidecar.faults import Faults, Stage
+from model_exporter.sidecar.labels import Lookup, Names
+from model_exporter.sidecar.log_rows import LogRows, LogSchema
+from model_exporter.sidecar.outputs import OutputReader, Outputs
+from model_exporter.sidecar.recorder import BatchCall, Recorder
+from model_exporter.sidecar.settings import Settings
+from model_exporter.sidecar.window import Window
+
+NO_CLASS = -1
+FIXED = 3
+"""Values at the head of every recorded call: end, latency, prediction."""
+
+
+class Fold:
+    """Counts, names and the sliding window of a monitor, and what adds to them.
+
+    Parameters
+    ----------
+    log
+        Takes the rows to log; None where nothing is logged.
+
+    Notes
+    -----
+    One lock guards the counts. Only the flusher and scrapes take it; a call never does. It is
+    re-entrant because a signal handler may scrape in the middle of a scrape.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        recorder: Recorder,
+        *,
+        faults: Faults,
+        log: Callable[[LogRows], None] | None,
+        has_ids: bool,
+    ) -> None:
+        self.settings = settings
+        self.subjects = Subjects(settings)
+        self.classes = Names(settings.classes[:MAX_CLASSES], limit=MAX_CLASSES)
+        self.error_types = Names(limit=MAX_ERROR_TYPES)
+        self.window = Window(settings.window_rows, settings.window_ns)
+        self.counters = Counters(settings, self.subjects)
+        self.lock = threading.RLock()
+        self._recorder = recorder
+        self._faults = faults
+        self._log = log
+        self._first = FIXED + has_ids
+        self.reader = OutputReader(settings.task, settings.positive_label)
+        self._slots = Lookup(self._class_slot)
+
+    def reset(self) -> None:
+        """Start from nothing, in a forked child."""
+        self.lock = threading.RLock()
+        self.counters.array[:] = 0
+        self.classes.reset()
+        self.error_types.reset()
+        self.window.reset()
+        self._slots = Lookup(self._class_slot)
+
+    def flush(self) -> None:
+        """Count everything recorded so far."""
+        with self.lock:
+            rows, failures, batches = self._recorder.drain()
+            offset = self.settings.clock.offset_ns()
+            if failures:
+                self._guard(self._fold_failures, failures, offset)
+            if rows:
+                self._guard(self._fold_rows, rows, offset)
+            for batch in batches:
+                self._guard(self._fold_batch, batch, offset)
+
+    def _guard(self, step: Callable[..., None], *arguments: Any) -> None:
+        try:
+            step(*arguments)
+        except Exception as error:
+            self._faults.error(Stage.FOLD, error)
+
+    def _fold_failures(self, flat: list[Any], offset: int) -> None:
+        latency = numbers(flat[1::3]).array
+        self._count_calls(max(flat[0::3]) + offset, latency)
+        for name in flat[2::3]:
+            if name:  # KeyboardInterrupt and the like are no errors of the model
+                self.counters.errors[self.error_types.slot(name)] += 1
+
+    def _fold_rows(self, flat: list[Any], offset: int) -> None:
+        width = self._recorder.width
+        ends = np.array(flat[0::width], dtype=np.int64)
+        self._count_calls(int(ends.max()) + offset, numbers(flat[1::width]).array)
+        self.counters.rows += ends.size
+        names = self.settings.columns
+        columns = {n: flat[i::width] for i, n in enumerate(names, start=self._first)}
+        self._guard(self.count_features, columns, self.counters)
+        outputs = self.reader.split(flat[2::width])
+        self._guard(self._count_outputs, ends, outputs)
+        if self._log is not None:
+            ids = flat[FIXED::width] if self._first > FIXED else None
+            self._log(self.log_rows(ends + offset, outputs, ids=ids, columns=columns))
+
+    def _fold_batch(self, batch: BatchCall, offset: int) -> None:
+        self._count_calls(batch.end + offset, np.array([batch.latency], dtype=np.float64))
+        self.counters.rows += batch.rows
+        self.counters.batch_rows.add(np.array([batch.rows], dtype=np.float64))
+        if batch.counts is not None:
+            self.counters.array += batch.counts
+        if not batch.rows:
+            return
+        ends = np.full(batch.rows, batch.end, dtype=np.int64)
+        unread = [None] * batch.rows
+        outputs = self.reader.split(unread if batch.output is None else batch.output)
+        self._guard(self._count_outputs, ends, outputs)
+        if self._log is not None and batch.log_columns is not None:
+            columns = batch.log_columns
+            self._log(self.log_rows(ends + offset, outputs, ids=batch.ids, columns=columns))
+
+    def _count_calls(self, last_ns: int, latency_ns: NDArray[np.float64]) -> None:
+        self.counters.requests += latency_ns.size
+        self.counters.last_ns[0] = last_ns
+        self.counters.latency.add(latency_ns * 1e-9)
+
+    def count_features(self, columns: Mapping[str, Column], counters: Counters) -> None:
+        """Add the columns of the baseline's features to `counters`, block by block."""
+        size = len(next(iter(columns.values()), ()))
+        for start in range(0, size, BLOCK):
+            for name, counts in counters.features.items():
+                key = (Subject.FEATURE, name)
+                block = columns[name][start : start + BLOCK]
+                found = self.subjects.bins[key].count(block)
+                counts.add(found)
+                counters.bins[key] += found.bins
+
+    def _count_outputs(self, ends: NDArray[np.int64], outputs: Outputs) -> None:
+        values = outputs.values
+        if self.settings.task is Task.REGRESSION:
+            valid = np.isfinite(values)
+            slots = np.full(ends.size, NO_CLASS)
+        else:
+            valid = (values >= 0) & (values <= 1)
+            slots = np.array(self._slots(outputs.classes or ()), dtype=np.int64)
+            classes = np.bincount(slots[slots != NO_CLASS], minlength=self.classes.size)
+            self.counters.classes += classes
+        self.counters.output.add(values[valid])
+        self.window.add(ends.astype(np.float64), np.where(valid, values, math.nan), slots)
+        for key, column in self._output_columns(outputs):
+            if key in self.subjects.bins:
+                self.counters.bins[key] += self.subjects.bins[key].count(column).bins
+
+    def _output_columns(self, outputs: Outputs) -> list[tuple[tuple[Subject, str], Column]]:
+        if outputs.classes is None:
+            return [((Subject.PREDICTION, ""), outputs.values)]
+        return [
+            ((Subject.PREDICTION, ""), outputs.classes),
+            ((Subject.SCORE, ""), outputs.values),
+            *(((Subject.SCORE, name), column) for name, column in outputs.scores.items()),
+        ]
+
+    def _class_slot(self, value: Any) -> int:
+        text = category_text(value)
+        return NO_CLASS if text is None else self.classes.slot(text)
+
+    def log_rows(
+        self,
+        ends_ns: NDArray[np.int64],
+        outputs: Outputs,
+        *,
+        ids: Sequence[str | None] | None,
+        columns: Mapping[str, Column],
+    ) -> LogRows:
+        """Return the rows to log; raw values only of the features allowed."""
+        log = self.settings.log
+        assert log is not None  # noqa: S101 - for the type checker
+        bins = self.subjects.bins
+        return LogRows(
+            ends_ns=ends_ns,
+            ids=ids,
+            outputs=outputs,
+            bins={n: bins[s, n].index(columns[n]) for s, n in bins if s is Subject.FEATURE},
+            segments={name: columns[name] for name in log.segments},
+            features={name: columns[name] for name in log.features},
+        )
+
+
+def log_schema(settings: Settings) -> LogSchema:
+    """Return what the log's rows have in common."""
+    assert settings.log is not None  # noqa: S101 - for the type checker
+    baseline = settings.baseline
+    return LogSchema(
+        model_name=settings.name,
+        model_version=settings.version,
+        task=settings.task,
+        classes=settings.classes if settings.task is Task.MULTICLASS else (),
+        baseline="" if baseline is None else baseline.checksum,
+        bins=() if baseline is None else tuple(baseline.features),
+        segments=settings.log.segments,
+        features=settings.log.features,
+        numeric=frozenset(
+            name
+            for name, distribution in (baseline.features.items() if baseline else ())
+            if isinstance(distribution, NumericDistribution)
+        ),
+    )

@@ -1,0 +1,115 @@
+"""One monitored model: recorder, fold, log and the thread that flushes between them."""
+
+import atexit
+import threading
+from _queue import SimpleQueue
+from queue import Empty
+
+from model_exporter.sidecar import fork
+from model_exporter.sidecar.faults import Faults, Stage
+from model_exporter.sidecar.fold import FIXED, Fold, log_schema
+from model_exporter.sidecar.log import LogWriter
+from model_exporter.sidecar.recorder import Recorder
+from model_exporter.sidecar.settings import Settings
+
+LOG_FLUSH_SECONDS = 1.0
+"""How long a prediction waits in the buffer at most before it goes to the log's file."""
+CLOSE_SECONDS = 10.0
+
+
+class Pipeline:
+    """Everything behind the monitors of one model version in one registry."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.faults = Faults(settings.clock, strict=settings.strict)
+        self.log: LogWriter | None = None
+        if settings.log is not None:
+            self.log = LogWriter(
+                settings.log, log_schema(settings), faults=self.faults, clock=settings.clock
+            )
+        # With a log every call has a place for an id: the functions of a monitor share a buffer.
+        self.has_ids = settings.log is not None
+        self.recorder = Recorder(
+            FIXED + self.has_ids + len(settings.columns),
+            values=settings.buffer_values,
+            faults=self.faults,
+        )
+        self.fold = Fold(
+            settings,
+            self.recorder,
+            faults=self.faults,
+            log=None if self.log is None else self.log.put,
+            has_ids=self.has_ids,
+        )
+        self.monitors_batches = False
+        self.closed = False
+        self.recorder.wake = self._wake
+        self._reset()
+        fork.track(self)
+
+    def _reset(self) -> None:
+        self._signals: SimpleQueue[bool] = SimpleQueue()
+        self._awake = False
+        self._thread: threading.Thread | None = None
+
+    def after_fork(self) -> None:
+        """Start from nothing in a forked child; the parent keeps its counts."""
+        self.faults.reset()
+        self.recorder.reset()
+        self.fold.reset()
+        self._reset()
+        if self.log is not None:
+            self.log.after_fork()
+
+    def _wake(self) -> None:
+        """Tell the flusher that there is something to do; safe in a signal handler."""
+        if self._awake or self.closed:
+            return
+        self._awake = True
+        if self._thread is None:
+            self._start()
+        self._signals.put(True)
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._run, name="model-exporter-flush", daemon=True)
+        self._thread = thread
+        try:
+            thread.start()
+        except RuntimeError:  # no threads left, or the interpreter is going down: scrapes flush
+            self._thread, self._awake = None, False
+            return
+        atexit.register(self.close)
+
+    def _run(self) -> None:
+        patience = None if self.log is None else LOG_FLUSH_SECONDS
+        while True:
+            try:
+                go_on = self._signals.get(timeout=patience)
+            except Empty:
+                go_on = True
+            self._awake = False
+            if not go_on:
+                return
+            self.flush()
+
+    def flush(self) -> None:
+        """Count and log everything recorded so far; never raises but in strict mode."""
+        try:
+            self.fold.flush()
+        except Exception as error:
+            self.faults.error(Stage.FOLD, error)
+
+    def close(self) -> None:
+        """Flush, finish the log and end the threads; calls still count, but are not logged."""
+        if self.closed:
+            return
+        self.closed = True
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._signals.put(False)
+            thread.join(CLOSE_SECONDS)
+        self.flush()
+        if self.log is not None:
+            self.log.close()
+        atexit.unregister(self.close)

@@ -1,0 +1,115 @@
+"""What a monitored call leaves behind: appended without a lock, drained in bulk.
+
+Appending to a list and deleting its head are each one step under the interpreter's lock (and on a
+free-threaded build, under the list's own), so no call is lost or counted twice, whatever threads
+do. The lists are never replaced: monitored functions hold on to their `append` and `extend`.
+"""
+
+from typing import Any
+
+from model_exporter.sidecar.faults import DropReason, Faults
+
+SOFT_VALUES = 65_536
+"""Values buffered before the flusher is woken: some 5,000 calls with ten features. Fewer would
+wake it so often that one call in a thousand felt it; more would leave the cache."""
+
+
+class BatchCall:
+    """A batch call: its features counted, its outputs copied, both in the call.
+
+    Attributes
+    ----------
+    counts
+        A flat array to add to that of `Counters`; None without a baseline.
+    log_columns
+        Columns for the log; None where nothing can be logged.
+    """
+
+    __slots__ = ("counts", "end", "ids", "latency", "log_columns", "output", "rows")
+
+    def __init__(self) -> None:
+        self.end = self.latency = self.rows = 0
+        self.output: Any = None
+        self.ids: list[str | None] | None = None
+        self.counts: Any = None
+        self.log_columns: Any = None
+
+    @property
+    def captured(self) -> int:
+        """Rows of the captured columns, where there are any."""
+        return len(next(iter((self.log_columns or {}).values()), ()))
+
+
+class Recorder:
+    """The buffers between the calls and the fold.
+
+    Parameters
+    ----------
+    width
+        Values recorded a call: end, latency, prediction, then id and features where captured.
+    values
+        Values buffered at most; later calls are dropped and counted.
+
+    Attributes
+    ----------
+    rows
+        Flat: `width` values a call.
+    failures
+        Flat: end, latency and name of the exception class, for each call that raised.
+    calls
+        One item for each call in progress.
+    limit
+        Length of `rows` from which on a call has to ask `admit`. 0 until the first call, which
+        thus starts the flusher.
+    """
+
+    __slots__ = ("_hard", "_soft", "batches", "calls", "failures", "faults", "limit", "rows", "wake", "width")
+
+    def __init__(self, width: int, *, values: int, faults: Faults) -> None:
+        self.width = width
+        self.faults = faults
+        self.rows: list[Any] = []
+        self.failures: list[Any] = []
+        self.batches: list[BatchCall] = []
+        self.calls: list[None] = []
+        self._hard = max(values, width)
+        self._soft = min(SOFT_VALUES, self._hard)
+        self.limit = 0
+        self.wake: Any = None
+
+    def admit(self, rows: int = 1) -> bool:
+        """Return whether there is room for a call; wake the flusher, or count the drop."""
+        pending = sum(batch.rows for batch in self.batches) if self.batches else 0
+        if len(self.rows) + len(self.failures) + pending < self._hard:
+            self.limit = self._soft
+            self.wake()
+            return True
+        self.faults.drop(DropReason.BUFFER_FULL, rows)
+        return False
+
+    def fail(self, start: int, end: int, error: BaseException) -> None:
+        """Record a call that raised."""
+        if len(self.failures) >= self.limit and not self.admit():
+            return
+        kind = type(error).__name__
+        if kind == "CancelledError":
+            kind = "cancelled"
+        elif isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit)):
+            kind = ""
+        self.failures.extend((end, end - start, kind))
+
+    def drain(self) -> tuple[list[Any], list[Any], list[BatchCall]]:
+        """Take what was recorded so far; one thread at a time."""
+        return _take(self.rows), _take(self.failures), _take(self.batches)
+
+    def reset(self) -> None:
+        """Forget everything."""
+        for buffer in (self.rows, self.failures, self.batches, self.calls):
+            buffer.clear()
+        self.limit = 0
+
+
+def _take(buffer: list[Any]) -> list[Any]:
+    taken = buffer[:]
+    del buffer[: len(taken)]
+    return taken
