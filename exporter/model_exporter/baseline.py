@@ -10,16 +10,16 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
-
 
 from model_exporter.distribution import (
     CategoricalDistribution,
     Distribution,
     NumericDistribution,
     category_text,
+    class_texts,
     distribution_from_json,
     numeric_values,
 )
@@ -120,9 +120,11 @@ class Baseline:
         """
         kind = Task(task)
         columns = _Columns(table)
+        positive = category_text(positive_label) if kind is Task.BINARY else None
+        if kind is not Task.REGRESSION:
+            columns.name_classes([name for name in (prediction, label) if name], positive)
         numeric = {
-            name: columns.numeric(name, max_values)
-            for name in (features or {}).get("numeric", ())
+            name: columns.numeric(name, max_values) for name in (features or {}).get("numeric", ())
         }
         categorical = {
             name: columns.categorical(name, max_categories)
@@ -141,12 +143,13 @@ class Baseline:
             scores={c: columns.numeric(n, max_values) for c, n in score_columns.items()},
             label=outcome(label, limit) if label else None,
             classes=_classes(kind, columns, (prediction, label), score_columns, classes),
-            positive_label=category_text(positive_label) if kind is Task.BINARY else None,
+            positive_label=positive,
             quality={},
         )
         if label is None:
             return baseline
-        return _with_quality(baseline, columns, prediction, score_columns, label)
+        quality = _quality(baseline, columns, prediction, score_columns, label)
+        return replace(baseline, quality=quality)
 
     @property
     def checksum(self) -> str:
@@ -245,9 +248,18 @@ class _Columns:
 
     def __init__(self, table: Any) -> None:
         self._columns = _as_columns(table)
-        self.rows = len(next(iter(self._columns.values()), ()))
+        lengths = {name: len(column) for name, column in self._columns.items()}
+        self.rows = max(lengths.values(), default=0)
         if not self.rows:
             raise BaselineError("the reference table has no rows; a baseline needs some")
+        if len(set(lengths.values())) > 1:
+            text = ", ".join(f"{name!r} has {length}" for name, length in lengths.items())
+            raise SchemaError(f"the columns of the reference differ in length: {text} rows")
+
+    def name_classes(self, names: Sequence[str], positive_label: str | None) -> None:
+        """Turn labels and predictions into the text of their classes."""
+        texts = class_texts([self[name] for name in names], positive_label=positive_label)
+        self._columns.update(zip(names, texts, strict=True))
 
     def __getitem__(self, name: str) -> Any:
         try:
@@ -300,13 +312,13 @@ def _classes(
     return tuple(sorted(seen | {c for c in score_columns if c}))
 
 
-def _with_quality(
+def _quality(
     baseline: Baseline,
     columns: _Columns,
     prediction: str,
     score_columns: Mapping[str, str],
     label: str,
-) -> Baseline:
+) -> Quality:
     # Imported here: the sidecar loads baselines and must not pay for the scores.
     from model_exporter.scores import SCORES
     from model_exporter.scores.statistics import statistics_from_rows
@@ -324,9 +336,7 @@ def _with_quality(
         for score in SCORES
         if baseline.task in score.tasks
     }
-    values = {name: getattr(baseline, name) for name in baseline.__slots__}
-    values["quality"] = {name: estimates for name, estimates in quality.items() if estimates}
-    return type(baseline)(**values)
+    return {name: estimates for name, estimates in quality.items() if estimates}
 
 
 def _checksum(content: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ count in the same bins, so that their counts can be added and compared.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -20,8 +20,12 @@ MISSING = -1
 INVALID = -2
 """Bin index of a value of another type, or of one that is not finite."""
 
+TRUTHS = frozenset({"true", "false"})
+OPPOSITES = {"1": "0", "0": "1"}
+"""The negative class where only the positive one is known."""
+
 DECILES = np.arange(1, 10) / 10
-SIGNIFICANT_DIGITS = 12
+DIGITS = 12
 """Interpolated deciles can lie one ulp beside a tied data value and move the whole tie to the next
 bin; twelve digits put them back on it."""
 
@@ -41,11 +45,7 @@ def category_text(value: object) -> str | None:
     if value is None:
         return None
     if isinstance(value, str):
-        text = value.strip()
-        whole, point, zeros = text.partition(".")
-        if point and zeros and not zeros.strip("0") and whole.lstrip("-").isdecimal():
-            text = whole
-        return text or None
+        return _category_of_text(value.strip())
     if isinstance(value, (bool, np.bool_)):
         return str(bool(value))
     if isinstance(value, (int, np.integer)):
@@ -55,8 +55,36 @@ def category_text(value: object) -> str | None:
         if math.isnan(number):
             return None
         return str(int(number)) if number.is_integer() else repr(number)
-    text = str(value)  # NaT and pandas.NA say so themselves
-    return None if text in {"NaT", "<NA>", ""} else text
+    text = str(value)  # NaT and pandas.NA say so themselves; Decimal keeps its zeros
+    return None if text in {"NaT", "<NA>"} else _category_of_text(text)
+
+
+def class_texts(
+    columns: Iterable[ArrayLike], *, positive_label: str | None, classes: Iterable[str] = ()
+) -> list[NDArray[np.object_]]:
+    """Return columns of labels or predictions as `category_text`, each of shape (n,).
+
+    With a `positive_label` (a binary model), True and False become the classes they stand for:
+    one table says 1 and the next True. `classes` names classes that the columns may lack.
+
+    Examples
+    --------
+    >>> [texts.tolist() for texts in class_texts([[True, False], [0, 1]], positive_label="1")]
+    [['1', '0'], ['0', '1']]
+    """
+    texts = [_texts(column) for column in columns]
+    if positive_label is None or positive_label.lower() in TRUTHS:
+        return texts
+    found = {text for column in texts for text in column if text is not None} | set(classes)
+    spoken = {text for text in found if text.lower() in TRUTHS}
+    others = found - spoken - {positive_label}
+    negative = others.pop() if len(others) == 1 else OPPOSITES.get(positive_label)
+    if negative is None or not spoken:
+        return texts
+    names = {text: positive_label if text.lower() == "true" else negative for text in spoken}
+    return [
+        np.array([names.get(text, text) for text in column], dtype=np.object_) for column in texts
+    ]
 
 
 def numeric_values(column: ArrayLike) -> NDArray[np.float64]:
@@ -108,10 +136,11 @@ class NumericDistribution:
                 "a numeric column of the reference holds no finite value; leave it out of "
                 "`features` or give a reference that has it"
             )
-        edges = np.unique([_rounded(q) for q in np.quantile(data, DECILES)])
+        edges = np.unique([float(f"{q:.{DIGITS}g}") for q in np.quantile(data, DECILES)])
         values, value_counts = np.unique(data, return_counts=True)
         if values.size > max_values:
-            values, value_counts = _thinned(data, max_values)
+            kept = np.round(np.linspace(0, data.size - 1, max_values)).astype(np.int64)
+            values, value_counts = np.unique(data[kept], return_counts=True)
         return cls(
             edges=edges,
             counts=np.bincount(
@@ -255,14 +284,18 @@ def distribution_from_json(data: Mapping[str, Any]) -> Distribution:
     return CategoricalDistribution.from_json(data)
 
 
-def _rounded(edge: float) -> float:
-    return float(f"{edge:.{SIGNIFICANT_DIGITS}g}")
+def _category_of_text(text: str) -> str | None:
+    whole, point, zeros = text.partition(".")
+    if point and zeros and not zeros.strip("0") and whole.lstrip("-").isdecimal():
+        text = whole
+    return text or None
 
 
-def _thinned(
-    data: NDArray[np.float64], size: int
-) -> tuple[NDArray[np.float64], Sequence[int] | NDArray[np.int64]]:
-    if size == 0:
-        return np.empty(0), np.empty(0, dtype=np.int64)
-    positions = np.round(np.linspace(0, data.size - 1, size)).astype(np.int64)
-    return np.unique(data[positions], return_counts=True)
+def _texts(column: ArrayLike) -> NDArray[np.object_]:
+    array = np.asarray(column)
+    if array.dtype.kind == "O":
+        return np.array([category_text(value) for value in array.tolist()], dtype=np.object_)
+    # Millions of rows hold a few classes: normalise each once.
+    values, inverse = np.unique(array, return_inverse=True)
+    texts = np.array([category_text(value) for value in values.tolist()], dtype=np.object_)
+    return texts[inverse]

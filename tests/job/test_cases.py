@@ -223,7 +223,108 @@ def test_versions_and_segments(case: Case) -> None:
     compared = 0
     for row in case.expected["performance"]:
         segment = row["segment"] or {}
-        name, value = next(iter(segment.items())) if isinstance(segment, dict) and segment else ("", "")
+        name, value = (
+            next(iter(segment.items())) if isinstance(segment, dict) and segment else ("", "")
+        )
         labels = case.labels(row["version"], EVERYTHING, name, str(value))
         compared += check_row(case, served, row, labels)
     assert compared > len(case.expected["performance"])
+
+
+DRIFT = {
+    "psi": ("model_drift_psi", {"rel": 1e-7, "abs": 1e-12}),
+    "js": ("model_drift_js_distance", {"rel": 1e-7, "abs": 1e-9}),
+    "ks": ("model_drift_ks", {"rel": 1e-7, "abs": 1e-9}),
+    "wasserstein": ("model_drift_wasserstein", {"rel": 1e-7, "abs": 1e-9}),
+    "ks_p": ("model_drift_ks_p_value", {"rel": 1e-3, "abs": 1e-12}),
+}
+CATEGORICAL_DRIFT = {
+    "chi2": ("model_drift_chi2", {"rel": 1e-7, "abs": 1e-9}),
+    "chi2_p": ("model_drift_chi2_p_value", {"rel": 1e-3, "abs": 1e-12}),
+}
+
+
+def subject(case: Case, column: str) -> dict[str, str]:
+    if column == "prediction":
+        return {"subject": "prediction", "feature": ""}
+    if column == "score" or column in case.scores.values():
+        return {"subject": "score", "feature": column.removeprefix("score").removeprefix("_")}
+    return {"subject": "feature", "feature": column}
+
+
+def test_drift(case: Case) -> None:
+    """PSI by its primary definition, and the other statistics, of everything and per version."""
+    served = case.serve(END)
+    compared = 0
+    for row in case.expected["drift"]:
+        labels = {
+            "model_name": case.model,
+            "model_version": row["version"],
+            "window": EVERYTHING,
+            **subject(case, row["column"]),
+        }
+        assert served.get("model_drift_rows", labels) == row["n_cur"]
+        # Chi-squared of numeric columns is on bins; the reference values have none.
+        tables = (DRIFT, CATEGORICAL_DRIFT) if row["kind"] == "categorical" else (DRIFT,)
+        for key, (name, tolerance) in (item for table in tables for item in table.items()):
+            if key in row:
+                assert served.get(name, labels) == pytest.approx(row[key], **tolerance), labels
+                compared += 1
+    assert compared >= 2 * len(case.expected["drift"])
+
+
+def test_data_quality_and_delay(case: Case) -> None:
+    """Missing, out-of-range and unseen shares, and the count and sum of label delays."""
+    served = case.serve(END)
+    for row in case.expected["data_quality"]:
+        if row["window"] is not None or row["column"] not in sum(
+            case.expected["features"].values(), []
+        ):
+            continue
+        labels = {
+            "model_name": case.model,
+            "model_version": "all",
+            "window": EVERYTHING,
+            "feature": row["column"],
+        }
+        present = row["n"] - row["missing"]
+        assert served.get("model_missing_ratio", labels) == row["missing"] / row["n"]
+        if row["kind"] == "numeric":
+            assert served.get("model_out_of_range_ratio", labels) == row["out_of_range"] / present
+        else:
+            assert served.get("model_unseen_ratio", labels) == row["unseen_rows"] / present
+    delay = case.expected["label_delay_seconds"]
+    for suffix, value in (("count", delay["n"]), ("sum", delay["n"] * delay["mean"])):
+        name = f"model_label_delay_seconds_{suffix}"
+        found = sum(v for (n, _), v in served.samples.items() if n == name)
+        assert found == pytest.approx(value, rel=1e-9)
+
+
+def test_same_from_every_format(case: Case, tmp_path: Path) -> None:
+    """CSV, JSON Lines and Parquet of the same records give the same bytes."""
+    texts = []
+    for kind in ("parquet", "csv", "jsonl"):
+        directory = tmp_path / kind
+        directory.mkdir()
+        changes = {}
+        for name in ("predictions", "labels"):
+            frame = pq.read_table(case.data / f"{name}.parquet").to_pandas()
+            path = directory / f"{name}.{kind}"
+            WRITE[kind](frame, path)
+            columns = yaml.safe_load(case.config().read_text())["models"][0][name].get("columns")
+            changes[name] = {"type": kind, "path": str(path), "columns": columns or {}}
+        changes["baseline"] = str(case.directory / "baseline.json")
+        config = case.config(**changes)
+        moved = directory / "exporter.yml"
+        moved.write_text(config.read_text())
+        texts.append(once(load(moved), now=microseconds(END))[0])
+    assert texts[0] == texts[1] == texts[2]
+
+
+WRITE = {
+    "parquet": lambda frame, path: frame.to_parquet(path),
+    "csv": lambda frame, path: frame.to_csv(path, index=False),
+    "jsonl": lambda frame, path: frame.to_json(
+        path, orient="records", lines=True, date_format="iso", date_unit="us", double_precision=15
+    ),
+}

@@ -36,14 +36,15 @@ def ks(comparison: Comparison) -> DriftResult | None:
     return DriftResult(value, _p_value(value, comparison))
 
 
-def _p_value(value: float, comparison: Comparison) -> float:
+def _p_value(value: float, comparison: Comparison) -> float | None:
     # Imported here: it takes 0.4 s, and a log that holds only bins never needs it.
     from scipy.stats import kstwo
 
     # Rows the reference had, which may be more than the values the baseline kept of them.
     n = float(comparison.reference_counts.sum())
     m = float(comparison.current_values.size)
-    return float(np.clip(kstwo.sf(value, max(1.0, np.round(n * m / (n + m)))), 0, 1))
+    effective = float(np.round(n * m / (n + m)))
+    return float(np.clip(kstwo.sf(value, effective), 0, 1)) if effective else None
 
 
 STATISTIC = DriftStatistic("model_drift_ks", "model_drift_ks_p_value", NUMERIC_ONLY, ks)

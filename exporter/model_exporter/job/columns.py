@@ -57,7 +57,7 @@ def prediction_columns(model: ModelConfig) -> tuple[Column, ...]:
     """
     named, optional = model.predictions.columns, model.predictions.optional
     predicted = Form.NUMBER if model.task is Task.REGRESSION else Form.CATEGORY
-    columns = [
+    columns: list[Column] = [
         Column("id", Form.CATEGORY, (named["id"],), "predictions.columns.id"),
         Column("ts", Form.TIME, (named["timestamp"],), "predictions.columns.timestamp"),
         Column(
@@ -73,8 +73,8 @@ def prediction_columns(model: ModelConfig) -> tuple[Column, ...]:
         columns.append(Column(f"p{i}", Form.PROBABILITY, (source,), key, required))
     for i, name in enumerate(feature_names(model)):
         form = Form.NUMBER if name in model.numeric else Form.CATEGORY
-        names = (name, f"features.{name}")
-        columns.append(Column(f"f{i}", form, names, "features", required=False))
+        raw = (name, f"features.{name}")
+        columns.append(Column(f"f{i}", form, raw, "features", required=False))
         columns.append(Column(f"b{i}", Form.INDEX, (f"bins.{name}",), "features", required=False))
     for i, name in enumerate(model.segments):
         names = (name, f"segments.{name}", f"features.{name}")

@@ -1,7 +1,5 @@
 """From totals of tiles to what scores and drift statistics take."""
 
-
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
@@ -36,9 +34,7 @@ def statistics(totals: Totals, model: ModelConfig) -> Statistics:
     if model.task is Task.REGRESSION:
         sums = {name: _sum(totals, name) for name in REGRESSION_SUMS}
         nonzero = _rows(totals, "percentage_error")
-        return RegressionStatistics(
-            count=_rows(totals, "error"), nonzero_labels=nonzero, **sums
-        )
+        return RegressionStatistics(count=_rows(totals, "error"), nonzero_labels=nonzero, **sums)
     classes = class_names(totals, model)
     scored = bool(totals.scores)
     return ClassificationStatistics(
@@ -76,7 +72,9 @@ def comparison(
     keys = totals.keys(subject, feature)
     if isinstance(distribution, CategoricalDistribution):
         return Comparison.categorical(distribution, {k: n for k, n in keys.items() if k})
-    counts = np.array([keys.get(str(i), 0) for i in range(distribution.counts.size)], dtype=np.int64)
+    counts = np.array(
+        [keys.get(str(i), 0) for i in range(distribution.counts.size)], dtype=np.int64
+    )
     return Comparison.numeric(distribution, counts, values)
 
 
@@ -128,5 +126,3 @@ def _calibration(totals: Totals) -> Calibration:
         score_totals=np.array([_sum(totals, "calibration", b) for b in bins]),
         positives=np.array([hits.get(b, 0) for b in bins], dtype=np.int64),
     )
-
-

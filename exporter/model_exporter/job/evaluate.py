@@ -113,9 +113,13 @@ def _judge(
     if not found:
         return
     if expectation.bound == "min":
-        violated = any(e.upper is not None and e.upper < expectation.threshold for e in found.values())
+        violated = any(
+            e.upper is not None and e.upper < expectation.threshold for e in found.values()
+        )
     else:
-        violated = any(e.lower is not None and e.lower > expectation.threshold for e in found.values())
+        violated = any(
+            e.lower is not None and e.lower > expectation.threshold for e in found.values()
+        )
     snapshot.put(
         "model_expectation_violated", (*labels, expectation.score, expectation.bound), violated
     )
@@ -184,7 +188,9 @@ def _drift_of(
             if statistic.p_value_name and result.p_value is not None:
                 snapshot.put(statistic.p_value_name, labels, result.p_value)
         if subject == Subject.FEATURE and rows:
-            _quality_of(snapshot, (model.name, version, window, feature), totals, distribution, rows)
+            _quality_of(
+                snapshot, (model.name, version, window, feature), totals, distribution, rows
+            )
 
 
 def _quality_of(
@@ -214,7 +220,7 @@ def _subjects(model: ModelConfig) -> list[tuple[str, str]]:
 
 def _lifetime(snapshot: Snapshot, store: Store) -> None:
     model = store.model
-    sql = "SELECT version, stat, name, key, sum(value) FROM lifetime GROUP BY ALL HAVING sum(value) <> 0"
+    sql = "SELECT version, stat, name, key, sum(value) FROM lifetime GROUP BY ALL"
     ledger = dict.fromkeys(LabelOutcome, 0)
     delays: dict[str, dict[str, int]] = {}
     for version, stat, name, key, value in store.query(sql):
@@ -230,7 +236,9 @@ def _lifetime(snapshot: Snapshot, store: Store) -> None:
             "model_label_delay_seconds", (model.name, version), _delay_histogram(buckets)
         )
     joined = sum(ledger.values())
-    ledger[LabelOutcome.INVALID] = _one(store, "SELECT count(*) FROM invalid WHERE source = 'labels'")
+    ledger[LabelOutcome.INVALID] = _one(
+        store, "SELECT count(*) FROM invalid WHERE source = 'labels'"
+    )
     for outcome, count in ledger.items():
         snapshot.put("model_labels_total", (model.name, outcome), count)
     known = _one(store, f"SELECT count(*) FROM label WHERE ts <= {store.now}")

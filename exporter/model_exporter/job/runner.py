@@ -1,6 +1,5 @@
 """One model's turn: read what is new, take it in, evaluate."""
 
-import contextlib
 import logging
 import time
 from pathlib import Path
@@ -59,11 +58,8 @@ class Runner:
     def _read(self, source: SourceConfig, files: FileSource, now: int, *, final: bool) -> None:
         labels = (self.model.name, source.name)
         try:
-            with contextlib.closing(
-                files.read(self._store.cursors(source.name), final=final)
-            ) as batches:
-                for batch in batches:
-                    self._rows[source.name] += self._store.ingest(source.name, batch)
+            for batch in files.read(self._store.cursors(source.name), final=final):
+                self._rows[source.name] += self._store.ingest(source.name, batch)
         except (SourceError, OSError) as error:
             self.failures.append(f"{source.place}: {error}")
             logger.warning("%s: source %s: %s", self.model.name, source.name, error)

@@ -4,12 +4,14 @@ from dataclasses import dataclass, field
 
 LabelValues = tuple[str, ...]
 
+
 @dataclass(frozen=True, slots=True)
 class Histogram:
     """Cumulative rows by upper bound (the last is +Inf), and the sum of the values."""
 
     buckets: tuple[tuple[str, int], ...]
     total: float
+
 
 @dataclass(slots=True)
 class Snapshot:
@@ -32,4 +34,3 @@ class Snapshot:
             self.values.setdefault(name, {}).update(values)
         for name, histograms in other.histograms.items():
             self.histograms.setdefault(name, {}).update(histograms)
-

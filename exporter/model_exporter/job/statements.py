@@ -103,8 +103,9 @@ def merge(source: str) -> list[str]:
             "ANTI JOIN label USING (id, ts, label)"
         ]
     return [
-        "CREATE OR REPLACE TEMP TABLE first_logged AS SELECT * REPLACE (coalesce(version, '') AS "
-        "version) FROM incoming QUALIFY row_number() OVER (PARTITION BY id ORDER BY ts, digest) = 1",
+        "CREATE OR REPLACE TEMP TABLE first_logged AS "
+        "SELECT * REPLACE (coalesce(version, '') AS version) FROM incoming "
+        "QUALIFY row_number() OVER (PARTITION BY id ORDER BY ts, digest) = 1",
         "DELETE FROM prediction USING first_logged f WHERE prediction.id = f.id "
         "AND (f.ts < prediction.ts OR (f.ts = prediction.ts AND f.digest < prediction.digest))",
         "INSERT INTO prediction BY NAME SELECT * FROM first_logged ANTI JOIN prediction USING (id)",

@@ -40,6 +40,8 @@ COMPACT_ROWS = 100_000
 """Tiles are appended to and summed when read; they are merged when there are this many, and this
 many times more than after the last merge."""
 
+Parameters = Sequence[Any] | Mapping[str, Any]
+
 logger = logging.getLogger("model_exporter")
 
 
@@ -70,11 +72,11 @@ class Store:
         """Write what DuckDB holds back, and release the file."""
         self._connection.close()
 
-    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def query(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
         return self._connection.execute(sql, parameters).fetchall()
 
-    def arrays(self, sql: str, parameters: Sequence[Any] = ()) -> Mapping[str, Any]:
+    def arrays(self, sql: str, parameters: Parameters = ()) -> Mapping[str, Any]:
         """Return the columns of a query as numpy arrays."""
         return self._connection.execute(sql, parameters).fetchnumpy()
 
@@ -147,7 +149,9 @@ class Store:
             self._execute(statements.META)
             if self._meta("rows") != rows:
                 if self._meta("rows"):
-                    logger.warning("%s: columns changed, reading again from the start", self.model.name)
+                    logger.warning(
+                        "%s: columns changed, reading again from the start", self.model.name
+                    )
                 for statement in statements.create(self.model):
                     self._execute(statement)
             elif self._meta("tiles") != tiles:
@@ -220,7 +224,7 @@ def _connect(directory: Path, name: str) -> duckdb.DuckDBPyConnection:
     path = directory / f"{readable}-{_digest(name)[:8]}.duckdb"
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        connection = duckdb.connect(path, config=statements.SETTINGS)
+        connection = duckdb.connect(path, config=dict(statements.SETTINGS))
     except OSError as error:
         raise StateError(
             f"{directory}: cannot create the state directory: {error.strerror}; "

@@ -4,6 +4,7 @@ A window is (end - length, end]. The hours that lie inside it whole come from ti
 at its two ends is computed from rows, so that a window is exact to the microsecond.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -108,7 +109,7 @@ def _pieces(intervals: Iterable[Interval]) -> list[Interval]:
     """Cut the ends of all windows into disjoint intervals."""
     ends = [part for interval in intervals for part in _ends(interval)]
     cuts = sorted({bound for part in ends for bound in part})
-    candidates = zip(cuts, cuts[1:], strict=False)
+    candidates = itertools.pairwise(cuts)
     return [(a, b) for a, b in candidates if any(p[0] <= a and b <= p[1] for p in ends)]
 
 

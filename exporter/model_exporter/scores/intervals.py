@@ -92,11 +92,16 @@ def log_bounds(value: float, error: float, count: int) -> Bounds | None:
 
 
 def standard_error(values: Moments) -> float | None:
-    """Return the standard error of a mean; None below `MINIMUM_ROWS`."""
+    """Return the standard error of a mean; None below `MINIMUM_ROWS` or where sums overflowed."""
     if values.count < MINIMUM_ROWS:
         return None
     squares = values.total_squares - values.total * (values.total / values.count)
-    return math.sqrt(max(0.0, squares) / (values.count - 1) / values.count)
+    return root(squares / (values.count - 1) / values.count)
+
+
+def root(square: float) -> float | None:
+    """Return the root; 0 where rounding made the square negative, None where it overflowed."""
+    return math.sqrt(max(0.0, square)) if math.isfinite(square) else None
 
 
 def student(degrees: int) -> float:

@@ -2,7 +2,7 @@
 
 import math
 
-from model_exporter.scores.intervals import MINIMUM_ROWS, Bounds, bounded, student
+from model_exporter.scores.intervals import MINIMUM_ROWS, Bounds, bounded, root, student
 from model_exporter.scores.score import REGRESSION, Estimates, Score, single
 from model_exporter.scores.statistics import RegressionStatistics
 
@@ -48,17 +48,13 @@ def _bounds(s: RegressionStatistics, unexplained: float, variance: float) -> Bou
     if s.count < MINIMUM_ROWS or not unexplained > 0:
         return None
     n, m = s.count, s.label / s.count
-    fourth = (
-        s.fourth_label / n - 4 * m * s.cubed_label / n + 6 * m**2 * s.squared_label / n - 3 * m**4
-    )
-    mixed = (
-        s.squared_error_squared_label / n
-        - 2 * m * s.squared_error_label / n
-        + m**2 * s.squared_error / n
-    )
-    squares = s.fourth_error / n - 2 * unexplained * mixed + unexplained**2 * fourth
-    error = math.sqrt(max(0.0, squares) / (n - 1)) / variance
-    exponent = min(700.0, student(n - 1) * error / unexplained)
+    fourth = s.fourth_label - 4 * m * s.cubed_label + m * m * (6 * s.squared_label - 3 * n * m * m)
+    mixed = s.squared_error_squared_label - 2 * m * s.squared_error_label + m * m * s.squared_error
+    squares = s.fourth_error - 2 * unexplained * mixed + unexplained * unexplained * fourth
+    error = root(squares / n / (n - 1))
+    if error is None:
+        return None
+    exponent = min(700.0, student(n - 1) * error / variance / unexplained)
     return 1 - unexplained * math.exp(exponent), 1 - unexplained * math.exp(-exponent)
 
 

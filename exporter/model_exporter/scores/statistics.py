@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from model_exporter.distribution import category_text, numeric_values
+from model_exporter.distribution import category_text, class_texts, numeric_values
 from model_exporter.errors import SchemaError
 from model_exporter.records import OTHER, Task
 
@@ -147,7 +147,10 @@ def statistics_from_rows(
         )
     if task is Task.REGRESSION:
         return _regression(numeric_values(labels), numeric_values(predictions))
-    label_texts, prediction_texts = _texts(labels), _texts(predictions)
+    positive = category_text(positive_label) if task is Task.BINARY else None
+    label_texts, prediction_texts = class_texts(
+        (labels, predictions), positive_label=positive, classes=classes
+    )
     known = np.array(
         [
             a is not None and b is not None
@@ -156,7 +159,6 @@ def statistics_from_rows(
         dtype=bool,
     )
     found = {text for texts in (label_texts, prediction_texts) for text in texts[known]}
-    positive = category_text(positive_label) if task is Task.BINARY else None
     names = (
         multiclass_classes({*found, *scores}, classes)
         if positive is None
@@ -188,18 +190,6 @@ def multiclass_classes(found: Iterable[str], classes: Sequence[str]) -> tuple[st
     if not classes:
         return tuple(sorted(found))
     return tuple(classes) if set(found) <= set(classes) else (*classes, OTHER)
-
-
-def _texts(column: ArrayLike) -> NDArray[np.object_]:
-    array = np.asarray(column)
-    if array.dtype.kind == "O":
-        return _objects(map(category_text, array.tolist()), array.size)
-    values, inverse = np.unique(array, return_inverse=True)
-    return _objects(map(category_text, values.tolist()), values.size)[inverse]
-
-
-def _objects(values: Iterable[str | None], size: int) -> NDArray[np.object_]:
-    return np.fromiter(values, dtype=np.object_, count=size)
 
 
 def _classification(

@@ -1,8 +1,6 @@
 """Weighted absolute percentage error."""
 
-import math
-
-from model_exporter.scores.intervals import MINIMUM_ROWS, bounded, log_bounds
+from model_exporter.scores.intervals import MINIMUM_ROWS, bounded, log_bounds, root
 from model_exporter.scores.score import REGRESSION, Estimates, Score, single
 from model_exporter.scores.statistics import RegressionStatistics
 
@@ -35,8 +33,10 @@ def wape(statistics: RegressionStatistics) -> Estimates:
     if s.count < MINIMUM_ROWS:
         return single(bounded(value, None))
     squares = s.squared_error - 2 * value * s.absolute_error_label + value * value * s.squared_label
-    error = math.sqrt(max(0.0, squares) * s.count / (s.count - 1)) / s.absolute_label
-    return single(bounded(value, log_bounds(value, error, s.count)))
+    error = root(squares * s.count / (s.count - 1))
+    if error is None:
+        return single(bounded(value, None))
+    return single(bounded(value, log_bounds(value, error / s.absolute_label, s.count)))
 
 
 SCORE = Score("model_wape_ratio", REGRESSION, wape)

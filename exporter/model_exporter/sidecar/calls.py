@@ -4,18 +4,25 @@
 mode.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from model_exporter.sidecar.capture import Arguments, BatchCapture, Hooks, Keywords, Place, RowCapture
+from model_exporter.sidecar.capture import (
+    Arguments,
+    BatchCapture,
+    Hooks,
+    Keywords,
+    Place,
+    RowCapture,
+)
 from model_exporter.sidecar.columns import Column
 from model_exporter.sidecar.counters import Counters
 from model_exporter.sidecar.faults import Stage, TelemetryError
 from model_exporter.sidecar.outputs import SCALARS
 from model_exporter.sidecar.pipeline import Pipeline
-from model_exporter.sidecar.recorder import BatchCall
+from model_exporter.sidecar.recorder import FIXED, BatchCall
 
 Begin = Callable[[Arguments, Keywords], Any]
 Finish = Callable[[Any, int, int, Any], None]
@@ -27,55 +34,70 @@ def positional(pipeline: Pipeline) -> int:
     return len(baseline.features) if baseline else 0
 
 
-def row_steps(pipeline: Pipeline, place: Place, hooks: Hooks) -> tuple[Begin, Finish]:
-    """Return the steps around a call that predicts one row."""
-    capture = RowCapture(
-        pipeline.settings.columns,
-        positional=positional(pipeline),
-        place=place,
-        features=hooks.features,
-        faults=pipeline.faults,
-    ).fast()
-    return _with_id(pipeline, place, hooks, capture), _row_finish(pipeline, hooks)
+class RowSteps:
+    """The steps around a call that predicts one row."""
 
+    def __init__(self, pipeline: Pipeline, place: Place, hooks: Hooks) -> None:
+        self._pipeline = pipeline
+        self._place = place
+        self.capture = RowCapture(
+            pipeline.settings.columns,
+            positional=positional(pipeline),
+            place=place,
+            features=hooks.features,
+            faults=pipeline.faults,
+        )
+        self.scalars = frozenset() if hooks.output else SCALARS
+        self.begin = self._begin(hooks.prediction_id)
+        self.finish = self._finish(_row_reader(pipeline, hooks))
 
-def _with_id(pipeline: Pipeline, place: Place, hooks: Hooks, capture: Begin) -> Begin:
-    hook, index, faults = hooks.prediction_id, place.index, pipeline.faults
-    if not pipeline.has_ids:
-        return capture
-    if hook is None:
-        return lambda args, kwargs: (None, *capture(args, kwargs))
+    @property
+    def is_plain(self) -> bool:
+        """Whether `plain.plain_wrapper` can do these steps."""
+        needs_more = self._pipeline.has_ids or self._place.index or self.capture.getter is None
+        return not needs_more
 
-    def begin(args: Arguments, kwargs: Keywords) -> Sequence[Any]:
-        found = None
-        try:
-            found = hook(*args[index:], **kwargs)
-            found = None if found is None else str(found)
-        except Exception as error:
+    def _begin(self, prediction_id: Callable[..., Any] | None) -> Begin:
+        capture = self.capture.begin()
+        index, faults = self._place.index, self._pipeline.faults
+        if not self._pipeline.has_ids:
+            return capture
+
+        def begin(args: Arguments, kwargs: Keywords) -> list[Any]:
             found = None
-            faults.error(Stage.PREDICTION_ID, error)
-        return (found, *capture(args, kwargs))
+            if prediction_id is not None:
+                try:
+                    found = prediction_id(*args[index:], **kwargs)
+                    found = None if found is None else str(found)
+                except Exception as error:
+                    found = None
+                    faults.error(Stage.PREDICTION_ID, error)
+            record = capture(args, kwargs)
+            record.insert(FIXED, found)
+            return record
 
-    return begin
+        return begin
 
+    def _finish(self, read: Callable[[Any], Any]) -> Finish:
+        recorder, faults, scalars = self._pipeline.recorder, self._pipeline.faults, self.scalars
+        rows, extend, leave = recorder.rows, recorder.rows.extend, recorder.calls.pop
 
-def _row_finish(pipeline: Pipeline, hooks: Hooks) -> Finish:
-    recorder, faults, read = pipeline.recorder, pipeline.faults, _row_reader(pipeline, hooks)
-    rows, extend, leave = recorder.rows, recorder.rows.extend, recorder.calls.pop
-    scalars = frozenset() if hooks.output else SCALARS
+        def finish(record: list[Any], start: int, end: int, result: Any) -> None:
+            try:  # noqa: SIM105 - `suppress` costs half a microsecond
+                leave()
+            except IndexError:  # forked within the call: it began in the parent
+                pass
+            try:
+                if len(rows) >= recorder.limit and not recorder.admit():
+                    return
+                if type(result) not in scalars:
+                    result = read(result)
+                record[0], record[1], record[2] = end, end - start, result
+                extend(record)
+            except Exception as error:
+                faults.error(Stage.RECORD, error)
 
-    def finish(values: Any, start: int, end: int, result: Any) -> None:
-        try:
-            leave()
-            if len(rows) >= recorder.limit and not recorder.admit():
-                return
-            if type(result) not in scalars:
-                result = read(result)
-            extend((end, end - start, result, *values))
-        except Exception as error:
-            faults.error(Stage.RECORD, error)
-
-    return finish
+        return finish
 
 
 def _row_reader(pipeline: Pipeline, hooks: Hooks) -> Callable[[Any], Any]:
@@ -111,6 +133,7 @@ class BatchSteps:
         call = BatchCall()
         try:
             columns = self._capture.capture(args, kwargs)
+            call.captured = len(next(iter(columns.values()), ()))
             if self._pipeline.settings.baseline is not None:
                 call.counts = self._counts(columns)
             if self._pipeline.log is not None:
@@ -127,7 +150,7 @@ class BatchSteps:
         return counters.array
 
     def _ids(self, args: Arguments, kwargs: Keywords) -> list[str | None] | None:
-        assert self._hooks.prediction_id is not None  # noqa: S101 - for the type checker
+        assert self._hooks.prediction_id is not None
         try:
             found = self._hooks.prediction_id(*args[self._place.index :], **kwargs)
             return [None if text is None else str(text) for text in found]
@@ -139,7 +162,7 @@ class BatchSteps:
         """Record a call that ended."""
         recorder = self._pipeline.recorder
         try:
-            recorder.calls.pop()
+            recorder.leave()
             call.end, call.latency = end, end - start
             self._read(call, result)
             if recorder.admit(call.rows):
@@ -157,12 +180,14 @@ class BatchSteps:
         if call.ids is not None and len(call.ids) != call.rows:
             call.ids = None
             self._faults.error(
-                Stage.PREDICTION_ID, TelemetryError("prediction_id= gave another number of ids than rows")
+                Stage.PREDICTION_ID,
+                TelemetryError("prediction_id= gave another number of ids than rows"),
             )
         if call.log_columns and call.captured != call.rows:
             call.log_columns = None
             self._faults.error(
-                Stage.OUTPUT, TelemetryError("a batch returned another number of rows than it was given")
+                Stage.OUTPUT,
+                TelemetryError("a batch returned another number of rows than it was given"),
             )
 
 

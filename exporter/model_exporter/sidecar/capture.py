@@ -84,30 +84,43 @@ class RowCapture:
         self._faults = faults
         self._lost = (NOT_CAPTURED,) * len(columns)
 
-    def fast(self) -> Callable[[Arguments, Keywords], Sequence[Any]]:
-        """Return the capturing function, with everything it needs in its closure."""
-        if not self._columns:
-            return lambda args, kwargs: ()
-        if self._features or len(self._columns) == 1:
-            return self.capture
-        index, get, slow = self._place.index, itemgetter(*self._columns), self.capture
-        whole = -1 if self._padding else self._positional
+    @property
+    def whole(self) -> int:
+        """Length of a list that is a whole row; -1 where none is."""
+        return -1 if self._padding else self._positional
 
-        def capture(args: Arguments, kwargs: Keywords) -> Sequence[Any]:
+    @property
+    def getter(self) -> Callable[[dict[str, Any]], tuple[Any, ...]] | None:
+        """What takes the columns out of a dict that has them all; None if rows need more work."""
+        if self._features is not None or len(self._columns) < 2:
+            return None
+        return itemgetter(*self._columns)
+
+    def begin(self) -> Callable[[Arguments, Keywords], list[Any]]:
+        """Return the capturing function, with everything it needs in its closure.
+
+        It makes the record of a call, with `FIXED` places at its head for `finish` to fill: one
+        list from first to last costs least.
+        """
+        index, get, slow, whole = self._place.index, self.getter, self.capture, self.whole
+        if not self._columns:
+            return lambda args, kwargs: [0, 0, 0]
+        if get is None:
+            return lambda args, kwargs: [0, 0, 0, *slow(args, kwargs)]
+
+        def capture(args: Arguments, kwargs: Keywords) -> list[Any]:
             try:
                 row = args[index]
                 kind = type(row)
                 if kind is dict:
-                    return get(row)  # type: ignore[no-any-return]
-                if kind is list and len(row) == whole:
-                    return row[:]  # type: ignore[no-any-return]
-                if kind is tuple and len(row) == whole:
-                    return row  # type: ignore[no-any-return]
+                    return [0, 0, 0, *get(row)]
+                if (kind is list or kind is tuple) and len(row) == whole:
+                    return [0, 0, 0, *row]
                 if kind is np.ndarray and row.shape == (whole,):
-                    return row.tolist()  # type: ignore[no-any-return]
+                    return [0, 0, 0, *row.tolist()]
             except Exception:  # noqa: S110 - the slow way finds and counts the cause
                 pass
-            return slow(args, kwargs)
+            return [0, 0, 0, *slow(args, kwargs)]
 
         return capture
 

@@ -56,6 +56,7 @@ class Histogram:
 
     @staticmethod
     def size(edges: tuple[float, ...]) -> int:
+        """Return how many numbers a histogram of these edges takes."""
         return len(edges) + 2
 
     def add(self, values: Floats) -> None:

@@ -106,4 +106,5 @@ def describe(error: Exception) -> str:
         place = place.tb_next
     if place is None:
         return type(error).__name__
-    return f"{type(error).__name__} at {Path(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno}"
+    file = Path(place.tb_frame.f_code.co_filename).name
+    return f"{type(error).__name__} at {file}:{place.tb_lineno}"

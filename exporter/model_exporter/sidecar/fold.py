@@ -3,26 +3,37 @@
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_exporter.distribution import NumericDistribution, category_text
+from model_exporter.distribution import category_text
 from model_exporter.records import Subject, Task
 from model_exporter.sidecar.columns import BLOCK, Column, numbers
 from model_exporter.sidecar.counters import MAX_CLASSES, MAX_ERROR_TYPES, Counters, Subjects
 from model_exporter.sidecar.faults import Faults, Stage
 from model_exporter.sidecar.labels import Lookup, Names
-from model_exporter.sidecar.log_rows import LogRows, LogSchema
 from model_exporter.sidecar.outputs import OutputReader, Outputs
-from model_exporter.sidecar.recorder import BatchCall, Recorder
+from model_exporter.sidecar.recorder import FIXED, BatchCall, Recorder
 from model_exporter.sidecar.settings import Settings
 from model_exporter.sidecar.window import Window
 
 NO_CLASS = -1
-FIXED = 3
-"""Values at the head of every recorded call: end, latency, prediction."""
+
+
+class Log(Protocol):
+    """Takes predictions to log: Unix times in ns, outputs, and the captured columns by name."""
+
+    def __call__(
+        self,
+        ends_ns: NDArray[np.int64],
+        outputs: Outputs,
+        *,
+        ids: Sequence[str | None] | None,
+        columns: Mapping[str, Column],
+    ) -> None:
+        """Queue the predictions."""
 
 
 class Fold:
@@ -31,7 +42,7 @@ class Fold:
     Parameters
     ----------
     log
-        Takes the rows to log; None where nothing is logged.
+        Where predictions are logged; None where they are not.
 
     Notes
     -----
@@ -42,14 +53,15 @@ class Fold:
     def __init__(
         self,
         settings: Settings,
-        recorder: Recorder,
+        subjects: Subjects,
         *,
+        recorder: Recorder,
         faults: Faults,
-        log: Callable[[LogRows], None] | None,
+        log: Log | None,
         has_ids: bool,
     ) -> None:
         self.settings = settings
-        self.subjects = Subjects(settings)
+        self.subjects = subjects
         self.classes = Names(settings.classes[:MAX_CLASSES], limit=MAX_CLASSES)
         self.error_types = Names(limit=MAX_ERROR_TYPES)
         self.window = Window(settings.window_rows, settings.window_ns)
@@ -98,7 +110,7 @@ class Fold:
 
     def _fold_rows(self, flat: list[Any], offset: int) -> None:
         width = self._recorder.width
-        ends = np.array(flat[0::width], dtype=np.int64)
+        ends = numbers(flat[0::width]).array.astype(np.int64)
         self._count_calls(int(ends.max()) + offset, numbers(flat[1::width]).array)
         self.counters.rows += ends.size
         names = self.settings.columns
@@ -108,7 +120,7 @@ class Fold:
         self._guard(self._count_outputs, ends, outputs)
         if self._log is not None:
             ids = flat[FIXED::width] if self._first > FIXED else None
-            self._log(self.log_rows(ends + offset, outputs, ids=ids, columns=columns))
+            self._log(ends + offset, outputs, ids=ids, columns=columns)
 
     def _fold_batch(self, batch: BatchCall, offset: int) -> None:
         self._count_calls(batch.end + offset, np.array([batch.latency], dtype=np.float64))
@@ -123,8 +135,7 @@ class Fold:
         outputs = self.reader.split(unread if batch.output is None else batch.output)
         self._guard(self._count_outputs, ends, outputs)
         if self._log is not None and batch.log_columns is not None:
-            columns = batch.log_columns
-            self._log(self.log_rows(ends + offset, outputs, ids=batch.ids, columns=columns))
+            self._log(ends + offset, outputs, ids=batch.ids, columns=batch.log_columns)
 
     def _count_calls(self, last_ns: int, latency_ns: NDArray[np.float64]) -> None:
         self.counters.requests += latency_ns.size
@@ -170,45 +181,3 @@ class Fold:
     def _class_slot(self, value: Any) -> int:
         text = category_text(value)
         return NO_CLASS if text is None else self.classes.slot(text)
-
-    def log_rows(
-        self,
-        ends_ns: NDArray[np.int64],
-        outputs: Outputs,
-        *,
-        ids: Sequence[str | None] | None,
-        columns: Mapping[str, Column],
-    ) -> LogRows:
-        """Return the rows to log; raw values only of the features allowed."""
-        log = self.settings.log
-        assert log is not None  # noqa: S101 - for the type checker
-        bins = self.subjects.bins
-        return LogRows(
-            ends_ns=ends_ns,
-            ids=ids,
-            outputs=outputs,
-            bins={n: bins[s, n].index(columns[n]) for s, n in bins if s is Subject.FEATURE},
-            segments={name: columns[name] for name in log.segments},
-            features={name: columns[name] for name in log.features},
-        )
-
-
-def log_schema(settings: Settings) -> LogSchema:
-    """Return what the log's rows have in common."""
-    assert settings.log is not None  # noqa: S101 - for the type checker
-    baseline = settings.baseline
-    return LogSchema(
-        model_name=settings.name,
-        model_version=settings.version,
-        task=settings.task,
-        classes=settings.classes if settings.task is Task.MULTICLASS else (),
-        baseline="" if baseline is None else baseline.checksum,
-        bins=() if baseline is None else tuple(baseline.features),
-        segments=settings.log.segments,
-        features=settings.log.features,
-        numeric=frozenset(
-            name
-            for name, distribution in (baseline.features.items() if baseline else ())
-            if isinstance(distribution, NumericDistribution)
-        ),
-    )

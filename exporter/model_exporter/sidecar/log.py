@@ -6,114 +6,26 @@ import os
 import re
 import socket
 import threading
-from _queue import SimpleQueue
+from _queue import Empty, SimpleQueue
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from queue import Empty
-from typing import Any
 
-from model_exporter.sidecar.clock import Clock
+import numpy as np
+from numpy.typing import NDArray
+
+from model_exporter.distribution import NumericDistribution
+from model_exporter.records import Subject, Task
+from model_exporter.sidecar.columns import Column
+from model_exporter.sidecar.counters import Subjects
 from model_exporter.sidecar.faults import DropReason, Faults, Stage
-from model_exporter.sidecar.log_rows import LogRows, LogSchema, arrow_table, json_lines
-from model_exporter.sidecar.settings import LogSettings
+from model_exporter.sidecar.log_files import PARQUET_ROWS, JsonLines, Parquet
+from model_exporter.sidecar.log_rows import LogRows, LogSchema
+from model_exporter.sidecar.outputs import Outputs
+from model_exporter.sidecar.settings import Settings
 
 CLOSE_SECONDS = 10.0
 """How long `close` waits for a disk that hangs."""
-PARQUET_ROWS = 100_000
-"""Rows of a Parquet file at most: they wait in memory, because an unfinished Parquet file is
-unreadable and an open one cannot survive a fork."""
-
-
-class JsonLines:
-    """A JSON-lines file in the making, under a hidden temporary name until it is finished."""
-
-    def __init__(self, path: Path, schema: LogSchema) -> None:
-        self._path = path
-        self._schema = schema
-        self._file: int | None = None
-        self.rows = 0
-        self.size = 0
-
-    def write(self, rows: LogRows) -> None:
-        """Append rows; on an error nothing of them stays in the file."""
-        data = json_lines(self._schema, rows)
-        if self._file is None:
-            self._file = create(self._path)
-        try:
-            write_all(self._file, data)
-        except OSError:
-            self._take_back()
-            raise
-        self.size += len(data)
-        self.rows += len(rows)
-
-    def _take_back(self) -> None:
-        assert self._file is not None  # noqa: S101 - for the type checker
-        if self.rows:
-            os.ftruncate(self._file, self.size)
-            os.lseek(self._file, self.size, os.SEEK_SET)
-            return
-        file, self._file = self._file, None
-        os.close(file)
-        temporary(self._path).unlink(missing_ok=True)
-
-    def finish(self) -> None:
-        """Give the file its name."""
-        if self._file is None:
-            return
-        file, self._file = self._file, None
-        try:
-            os.fsync(file)
-        finally:
-            os.close(file)
-        publish(self._path)
-
-    def abandon(self) -> None:
-        """Let go of the file without touching it, in a forked child."""
-        if self._file is not None:
-            os.close(self._file)
-
-
-class Parquet:
-    """A Parquet file in the making, in memory until it is finished."""
-
-    def __init__(self, path: Path, schema: LogSchema) -> None:
-        self._path = path
-        self._schema = schema
-        self._tables: list[Any] = []
-        self.rows = 0
-        self.size = 0
-
-    def write(self, rows: LogRows) -> None:
-        """Keep rows for the file."""
-        table = arrow_table(self._schema, rows)
-        self._tables.append(table)
-        self.rows += len(rows)
-        self.size += table.nbytes
-
-    def finish(self) -> None:
-        """Write the file and give it its name."""
-        if not self._tables:
-            return
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        tables, self._tables = self._tables, []
-        table = pa.concat_tables(tables, promote_options="permissive")
-        file = create(self._path)
-        try:
-            with os.fdopen(file, "wb") as sink:
-                pq.write_table(table, sink, compression="zstd")
-                sink.flush()
-                os.fsync(sink.fileno())
-            publish(self._path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary(self._path).unlink()
-            raise
-
-    def abandon(self) -> None:
-        """Forget the rows: they are the parent's."""
 
 
 class LogWriter:
@@ -123,14 +35,14 @@ class LogWriter:
     the next rows are tried again.
     """
 
-    def __init__(
-        self, settings: LogSettings, schema: LogSchema, *, faults: Faults, clock: Clock
-    ) -> None:
-        self._settings = settings
-        self._schema = schema
+    def __init__(self, settings: Settings, subjects: Subjects, *, faults: Faults) -> None:
+        assert settings.log is not None
+        self._settings = settings.log
+        self._schema = log_schema(settings)
+        self._clock = settings.clock
+        self._bins = {f: bins for (s, f), bins in subjects.bins.items() if s is Subject.FEATURE}
         self._faults = faults
-        self._clock = clock
-        self._kind = Parquet if settings.format == "parquet" else JsonLines
+        self._kind = Parquet if self._settings.format == "parquet" else JsonLines
         self._file: JsonLines | Parquet | None = None
         self._closed = False
         self._reset()
@@ -144,14 +56,33 @@ class LogWriter:
         self._queued = 0
         self._done = 0
 
+    def log(
+        self,
+        ends_ns: NDArray[np.int64],
+        outputs: Outputs,
+        *,
+        ids: Sequence[str | None] | None,
+        columns: Mapping[str, Column],
+    ) -> None:
+        """Queue predictions, with raw values only of the features that are allowed."""
+        rows = LogRows(
+            ends_ns=ends_ns,
+            ids=ids,
+            outputs=outputs,
+            bins={name: bins.index(columns[name]) for name, bins in self._bins.items()},
+            segments={name: columns[name] for name in self._settings.segments},
+            features={name: columns[name] for name in self._settings.features},
+        )
+        self.put(rows)
+
     def put(self, rows: LogRows) -> None:
         """Queue rows, or drop and count them; one thread at a time (under the fold's lock)."""
         if self._closed:
-            self._faults.drop(DropReason.CLOSED, len(rows))
+            self._faults.drop(DropReason.CLOSED, rows.size)
         elif self._queued - self._done >= self._settings.queue_rows:
-            self._faults.drop(DropReason.LOG_QUEUE_FULL, len(rows))
+            self._faults.drop(DropReason.LOG_QUEUE_FULL, rows.size)
         else:
-            self._queued += len(rows)
+            self._queued += rows.size
             self._queue.put(rows)
             if self._thread is None:
                 self._start()
@@ -192,7 +123,7 @@ class LogWriter:
                 self._rotate()
                 return
             self._write(rows)
-            self._done += len(rows)
+            self._done += rows.size
             if self._due():
                 self._rotate()
 
@@ -217,7 +148,7 @@ class LogWriter:
         except Exception as error:
             if self._file is not None and not self._file.rows:
                 self._file = None  # the next rows try a new file, in a new directory if need be
-            self._failed(error, len(rows))
+            self._failed(error, rows.size)
 
     def _rotate(self) -> None:
         file, self._file = self._file, None
@@ -237,29 +168,30 @@ class LogWriter:
         self._settings.directory.mkdir(parents=True, exist_ok=True)
         name = re.sub(r"[^A-Za-z0-9._-]", "_", self._schema.model_name).lstrip(".")
         host = re.sub(r"[^A-Za-z0-9._-]", "_", socket.gethostname())
-        start = datetime.fromtimestamp(self._clock.wall_ns() * 1e-9, UTC).strftime("%Y%m%dT%H%M%S%fZ")
+        start = datetime.fromtimestamp(self._clock.wall_ns() * 1e-9, UTC).strftime(
+            "%Y%m%dT%H%M%S%fZ"
+        )
         number = next(self._sequence)
         stem = f"{name}-{host}-{os.getpid()}-{start}-{number}"
         return self._settings.directory / f"{stem}.{self._settings.format}"
 
 
-def temporary(path: Path) -> Path:
-    """Return the hidden name of a file in the making."""
-    return path.with_name(f".{path.name}.tmp")
-
-
-def create(path: Path) -> int:
-    """Open a new temporary file that only its owner can read: it may hold personal data."""
-    return os.open(temporary(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-
-
-def publish(path: Path) -> None:
-    """Give a finished file its name."""
-    temporary(path).rename(path)
-
-
-def write_all(file: int, data: bytes) -> None:
-    """Write all of `data`."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(file, view) :]
+def log_schema(settings: Settings) -> LogSchema:
+    """Return what the log's rows have in common."""
+    assert settings.log is not None
+    baseline = settings.baseline
+    return LogSchema(
+        model_name=settings.name,
+        model_version=settings.version,
+        task=settings.task,
+        classes=settings.classes if settings.task is Task.MULTICLASS else (),
+        baseline="" if baseline is None else baseline.checksum,
+        bins=() if baseline is None else tuple(baseline.features),
+        segments=settings.log.segments,
+        features=settings.log.features,
+        numeric=frozenset(
+            name
+            for name, distribution in (baseline.features.items() if baseline else ())
+            if isinstance(distribution, NumericDistribution)
+        ),
+    )

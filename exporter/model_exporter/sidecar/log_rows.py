@@ -3,8 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +16,7 @@ from model_exporter.sidecar.labels import clean_label
 from model_exporter.sidecar.outputs import Outputs
 
 
-@dataclass(frozen=True)
-class LogSchema:
+class LogSchema(NamedTuple):
     """What all rows of a log share: constants and column names.
 
     `numeric` are those of `features` that the baseline holds to be numbers; in Parquet, where a
@@ -36,8 +34,7 @@ class LogSchema:
     numeric: frozenset[str]
 
 
-@dataclass(frozen=True)
-class LogRows:
+class LogRows(NamedTuple):
     """Predictions to log, as columns of one length.
 
     Attributes
@@ -57,8 +54,10 @@ class LogRows:
     segments: Mapping[str, Column]
     features: Mapping[str, Column]
 
-    def __len__(self) -> int:
-        return len(self.ends_ns)
+    @property
+    def size(self) -> int:
+        """How many rows there are."""
+        return self.ends_ns.size
 
     def prediction_ids(self) -> list[str]:
         """Return the id of each prediction."""
@@ -95,7 +94,11 @@ def raw_values(column: Column) -> list[Any]:
 def _raw(value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
-    if value is None or value is NOT_CAPTURED or (isinstance(value, float) and not math.isfinite(value)):
+    if (
+        value is None
+        or value is NOT_CAPTURED
+        or (isinstance(value, float) and not math.isfinite(value))
+    ):
         return None
     return value if isinstance(value, (bool, int, float, str)) else category_text(value)
 
@@ -115,23 +118,29 @@ def json_lines(schema: LogSchema, rows: LogRows) -> bytes:
     columns: dict[str, list[Any]] = {
         "prediction_id": rows.prediction_ids(),
         "timestamp": [f"{text}Z" for text in micro],
-        "model_name": [schema.model_name] * len(rows),
-        "model_version": [schema.model_version] * len(rows),
+        "model_name": [schema.model_name] * rows.size,
+        "model_version": [schema.model_version] * rows.size,
         "prediction": rows.predictions(),
     }
     if schema.task is Task.BINARY:
         columns["score"] = finite(rows.outputs.values)
     if schema.task is Task.MULTICLASS:
-        columns["scores"] = _objects({c: finite(p) for c, p in rows.outputs.scores.items()}, len(rows))
+        columns["scores"] = _objects(
+            {c: finite(p) for c, p in rows.outputs.scores.items()}, rows.size
+        )
     if schema.baseline:
-        columns["bins"] = _objects({n: i.tolist() for n, i in rows.bins.items()}, len(rows))
-        columns["baseline"] = [schema.baseline] * len(rows)
+        columns["bins"] = _objects({n: i.tolist() for n, i in rows.bins.items()}, rows.size)
+        columns["baseline"] = [schema.baseline] * rows.size
     if schema.segments:
-        columns["segments"] = _objects({n: segment_texts(c) for n, c in rows.segments.items()}, len(rows))
+        columns["segments"] = _objects(
+            {n: segment_texts(c) for n, c in rows.segments.items()}, rows.size
+        )
     if schema.features:
-        columns["features"] = _objects({n: raw_values(c) for n, c in rows.features.items()}, len(rows))
+        columns["features"] = _objects(
+            {n: raw_values(c) for n, c in rows.features.items()}, rows.size
+        )
     encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
-    return "".join(f"{encode(row)}\n" for row in _objects(columns, len(rows))).encode()
+    return "".join(f"{encode(row)}\n" for row in _objects(columns, rows.size)).encode()
 
 
 def _objects(columns: Mapping[str, list[Any]], size: int) -> list[dict[str, Any]]:
@@ -148,7 +157,7 @@ def arrow_table(schema: LogSchema, rows: LogRows) -> Any:
     """
     import pyarrow as pa
 
-    size = len(rows)
+    size = rows.size
     number, text = pa.float64(), pa.string()
     columns: dict[str, Any] = {
         "prediction_id": pa.array(rows.prediction_ids(), text),
@@ -162,8 +171,8 @@ def arrow_table(schema: LogSchema, rows: LogRows) -> Any:
         columns["score"] = pa.array(finite(rows.outputs.values), number)
     scores = rows.outputs.scores
     for name in schema.classes or scores:
-        column = finite(scores[name]) if name in scores else [None] * size
-        columns[f"scores.{name}"] = pa.array(column, number)
+        by_row = finite(scores[name]) if name in scores else [None] * size
+        columns[f"scores.{name}"] = pa.array(by_row, number)
     for name in schema.bins:
         columns[f"bins.{name}"] = pa.array(rows.bins[name], pa.int32())
     if schema.baseline:

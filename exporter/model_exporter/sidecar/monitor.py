@@ -1,5 +1,250 @@
-"""Placeholder until the sidecar lands."""
+"""`ModelMonitor`: what a user puts on a predict function."""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+
+from prometheus_client import CollectorRegistry
+
+from model_exporter.baseline import Baseline
+from model_exporter.errors import ConfigError
+from model_exporter.sidecar import settings as checks
+from model_exporter.sidecar.capture import Hooks
+from model_exporter.sidecar.clock import SYSTEM_CLOCK, Clock
+from model_exporter.sidecar.collector import collector_of
+from model_exporter.sidecar.wrap import wrap
+
+if TYPE_CHECKING:
+    from model_exporter.sidecar.exposition import AsgiApp, WsgiApp
+    from model_exporter.sidecar.server import MetricsServer
+
+F = TypeVar("F")
 
 
 class ModelMonitor:
-    """Placeholder."""
+    """Monitors the predict function of one version of a model.
+
+    Parameters
+    ----------
+    name, version
+        The labels `model_name` and `model_version` of every metric.
+    task
+        ``"binary"``, ``"multiclass"`` or ``"regression"``; by default that of the baseline.
+    baseline
+        A `Baseline` or the path of its file. Turns on drift and data quality.
+    log
+        Directory of the prediction log, for the exporter job; None writes none.
+    log_format
+        ``"jsonl"`` or ``"parquet"`` (needs the extra ``model-exporter[parquet]``).
+    log_features
+        Features whose raw values are logged; none by default, for they are personal data.
+    segments
+        Features whose values are logged as segments, by which the job splits its scores.
+    registry
+        Where to register the metrics; by default a registry of this monitor's own.
+    classes
+        Classes known beforehand, exported as zero until predicted; by default the baseline's.
+        A model has at most 50 series of classes: more share the class ``__other__``.
+    positive_label
+        The class whose probability is a binary model's score; by default the baseline's, else 1.
+    latency_buckets, value_buckets
+        Edges of the histograms of seconds a call, and of a regression's values.
+    window_rows, window_seconds
+        How many of the newest predictions, and how old, the gauges of the prediction
+        distribution describe.
+    buffer_values
+        Values buffered between calls and counts at most; later calls are dropped and counted in
+        `model_exporter_dropped_total`.
+    log_max_bytes, log_max_seconds
+        A log file ends at this size or age.
+    log_queue_rows
+        Rows waiting for the disk at most; later ones are dropped and counted.
+    strict
+        Raise errors inside telemetry to the caller; for tests only.
+    clock
+        Where time comes from; for tests only.
+
+    Raises
+    ------
+    ConfigError
+        If an argument is refused; the message says what was expected and what to do.
+    BaselineError
+        If the baseline cannot be read.
+
+    Notes
+    -----
+    What the function returns or raises is never changed: a failure of telemetry is counted in
+    `model_exporter_internal_errors_total` and logged at most once a minute a stage. No thread
+    exists before the first call.
+
+    Examples
+    --------
+    >>> monitor = ModelMonitor("churn", version="3", task="binary")
+    >>> @monitor
+    ... def predict(features):
+    ...     return {"prediction": 1, "score": 0.83}
+    >>> predict({"age": 31})
+    {'prediction': 1, 'score': 0.83}
+    >>> monitor.registry.get_sample_value(
+    ...     "model_predictions_total", {"model_name": "churn", "model_version": "3"})
+    1.0
+    >>> monitor.close()
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        version: str = "",
+        task: str | None = None,
+        baseline: Baseline | str | os.PathLike[str] | None = None,
+        log: str | os.PathLike[str] | None = None,
+        log_format: str = "jsonl",
+        log_features: Iterable[str] = (),
+        segments: Iterable[str] = (),
+        registry: CollectorRegistry | None = None,
+        classes: Iterable[object] = (),
+        positive_label: object = None,
+        latency_buckets: Sequence[float] = checks.LATENCY_BUCKETS,
+        value_buckets: Sequence[float] | None = None,
+        window_rows: int = 10_000,
+        window_seconds: float = 300.0,
+        buffer_values: int = 1_000_000,
+        log_max_bytes: int = 64 * 2**20,
+        log_max_seconds: float = 60.0,
+        log_queue_rows: int = 100_000,
+        strict: bool = False,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        reference = checks.read_baseline(baseline)
+        kind = checks.read_task(task, reference)
+        self.registry = CollectorRegistry() if registry is None else registry
+        if not hasattr(self.registry, "register"):
+            raise ConfigError(
+                f"registry={registry!r}: expected a prometheus_client.CollectorRegistry"
+            )
+        settings = checks.Settings(
+            name=checks.text("name", name, empty=False),
+            version=checks.text("version", version),
+            task=kind,
+            baseline=reference,
+            classes=checks.read_classes(classes, kind, reference),
+            positive_label=checks.read_positive_label(positive_label, reference),
+            latency_buckets=checks.buckets("latency_buckets", latency_buckets),
+            value_buckets=checks.read_value_buckets(value_buckets, reference),
+            window_rows=int(checks.number("window_rows", window_rows, least=1)),
+            window_ns=int(checks.number("window_seconds", window_seconds, least=0) * 1e9),
+            buffer_values=int(checks.number("buffer_values", buffer_values, least=1)),
+            log=checks.read_log(
+                log,
+                log_format=log_format,
+                features=checks.names("log_features", log_features),
+                segments=checks.names("segments", segments),
+                max_bytes=log_max_bytes,
+                max_seconds=log_max_seconds,
+                queue_rows=log_queue_rows,
+            ),
+            strict=strict,
+            clock=clock,
+        )
+        self._collector = collector_of(self.registry)
+        self._pipeline = self._collector.adopt(settings)
+        self._servers: list[MetricsServer] = []
+
+    @overload
+    def __call__(self, function: F) -> F: ...
+
+    @overload
+    def __call__(
+        self,
+        *,
+        batch: bool = ...,
+        output: Callable[[Any], Any] | None = ...,
+        prediction_id: Callable[..., Any] | None = ...,
+        features: Callable[..., Any] | None = ...,
+    ) -> Callable[[F], F]: ...
+
+    def __call__(
+        self,
+        function: Any = None,
+        *,
+        batch: bool = False,
+        output: Callable[[Any], Any] | None = None,
+        prediction_id: Callable[..., Any] | None = None,
+        features: Callable[..., Any] | None = None,
+    ) -> Any:
+        """Monitor a function; also as a decorator with or without arguments.
+
+        Parameters
+        ----------
+        function
+            A function, method, static or class method, callable object; also ``async def``.
+        batch
+            Whether a call predicts many rows: takes a list of rows, a dict of columns, a 2-d
+            array or a DataFrame, and returns a list, an array, a Series or a dict of columns.
+        output
+            Maps what the function returned to predictions. Of one row: a class; a probability,
+            if binary, as a float between 0 and 1, both excluded (exact 0.0 and 1.0 are classes);
+            a number, if regression; a tuple of class and score; or a dict with any of
+            ``"prediction"``, ``"score"`` and ``"scores"`` (a dict by class).
+        prediction_id
+            Maps the arguments of the call to the caller's id: it is called with exactly those
+            arguments, without `self` or `cls`; a batch's gives a list of ids. Without it, or
+            where it gives None, the log makes a UUIDv7. Ids are only taken when there is a log.
+        features
+            Maps the arguments, likewise, to the features: a dict by name, or a list, tuple or
+            array in the order of the baseline. By default the first argument is the features.
+
+        Returns
+        -------
+        callable
+            The function, monitored; its signature, results and exceptions are the same.
+        """
+        hooks = Hooks(features=features, output=output, prediction_id=prediction_id)
+        for name in ("features", "output", "prediction_id"):
+            hook = getattr(hooks, name)
+            if hook is not None and not callable(hook):
+                raise ConfigError(f"{name}={hook!r}: expected a function, as in {name}=lambda x: x")
+        if function is None:
+            return lambda f: wrap(self._pipeline, f, batch=batch, hooks=hooks)
+        return wrap(self._pipeline, function, batch=batch, hooks=hooks)
+
+    def start_metrics_server(self, port: int = 0, addr: str = "127.0.0.1") -> "MetricsServer":
+        """Serve the registry under ``/metrics`` from a background thread; 0 takes a free port."""
+        from model_exporter.sidecar.server import MetricsServer  # imports stay light
+
+        server = MetricsServer(self.registry, addr=addr, port=port)
+        self._servers.append(server)
+        return server
+
+    def metrics_app(self) -> "WsgiApp":
+        """Return a WSGI application that serves the registry under any path."""
+        from model_exporter.sidecar.exposition import wsgi_app
+
+        return wsgi_app(self.registry)
+
+    def metrics_asgi_app(self) -> "AsgiApp":
+        """Return an ASGI application that serves the registry under any path."""
+        from model_exporter.sidecar.exposition import asgi_app
+
+        return asgi_app(self.registry)
+
+    def flush(self) -> None:
+        """Count what was recorded so far, and hand it to the log; scrapes do so by themselves."""
+        self._pipeline.flush()
+
+    def close(self) -> None:
+        """Stop servers, write the log and end threads; happens at exit by itself.
+
+        The counts stay readable. Later calls are counted, but not logged.
+        """
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+        self._pipeline.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

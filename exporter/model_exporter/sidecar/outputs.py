@@ -4,7 +4,6 @@ In the call only `read` runs, and only for what is not a plain scalar; `split` t
 outputs into columns, in the fold.
 """
 
-import decimal
 import enum
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -172,8 +171,6 @@ def _scalar(value: Any) -> Any:
             return value
         if isinstance(value, enum.Enum):
             value = value.value
-        elif isinstance(value, decimal.Decimal):
-            value = float(value)
         elif isinstance(value, np.ndarray) and value.size == 1:
             value = value.reshape(-1)[0]
         elif isinstance(value, np.generic):
@@ -182,6 +179,8 @@ def _scalar(value: Any) -> Any:
             value = value[0]
         elif hasattr(value, "to_numpy"):
             value = value.to_numpy()
+        elif hasattr(type(value), "__float__"):  # decimal.Decimal, a tensor of one element
+            return float(value)
         else:
             break
     raise TelemetryError(
@@ -198,7 +197,8 @@ def _column(values: Any) -> Column:
         if values.ndim == 2 and values.shape[1] == 1:
             values = values[:, 0]
         if values.ndim == 1:
-            return values.tolist() if values.dtype.kind == "O" else values.copy()
+            copied: Column = values.tolist() if values.dtype.kind == "O" else values.copy()
+            return copied
     elif isinstance(values, (list, tuple)):
         return list(values)
     shape = f" of {values.ndim} dimensions" if isinstance(values, np.ndarray) else ""
@@ -208,7 +208,9 @@ def _column(values: Any) -> Column:
     )
 
 
-def _of_class(scores: Mapping[str, NDArray[np.float64]], classes: Sequence[Any]) -> NDArray[np.float64]:
+def _of_class(
+    scores: Mapping[str, NDArray[np.float64]], classes: Sequence[Any]
+) -> NDArray[np.float64]:
     texts = [category_text(c) or "" for c in classes]
     found = [scores[t][i] if t in scores else math.nan for i, t in enumerate(texts)]
     return np.array(found, dtype=np.float64)

@@ -2,15 +2,18 @@
 
 import atexit
 import threading
-from _queue import SimpleQueue
-from queue import Empty
+from _queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
 
 from model_exporter.sidecar import fork
+from model_exporter.sidecar.counters import Subjects
 from model_exporter.sidecar.faults import Faults, Stage
-from model_exporter.sidecar.fold import FIXED, Fold, log_schema
-from model_exporter.sidecar.log import LogWriter
-from model_exporter.sidecar.recorder import Recorder
+from model_exporter.sidecar.fold import Fold
+from model_exporter.sidecar.recorder import FIXED, Recorder
 from model_exporter.sidecar.settings import Settings
+
+if TYPE_CHECKING:
+    from model_exporter.sidecar.log import LogWriter
 
 LOG_FLUSH_SECONDS = 1.0
 """How long a prediction waits in the buffer at most before it goes to the log's file."""
@@ -23,11 +26,8 @@ class Pipeline:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.faults = Faults(settings.clock, strict=settings.strict)
-        self.log: LogWriter | None = None
-        if settings.log is not None:
-            self.log = LogWriter(
-                settings.log, log_schema(settings), faults=self.faults, clock=settings.clock
-            )
+        subjects = Subjects(settings)
+        self.log = None if settings.log is None else _log_writer(settings, subjects, self.faults)
         # With a log every call has a place for an id: the functions of a monitor share a buffer.
         self.has_ids = settings.log is not None
         self.recorder = Recorder(
@@ -37,9 +37,10 @@ class Pipeline:
         )
         self.fold = Fold(
             settings,
-            self.recorder,
+            subjects,
+            recorder=self.recorder,
             faults=self.faults,
-            log=None if self.log is None else self.log.put,
+            log=None if self.log is None else self.log.log,
             has_ids=self.has_ids,
         )
         self.monitors_batches = False
@@ -113,3 +114,9 @@ class Pipeline:
         if self.log is not None:
             self.log.close()
         atexit.unregister(self.close)
+
+
+def _log_writer(settings: Settings, subjects: Subjects, faults: Faults) -> "LogWriter":
+    from model_exporter.sidecar.log import LogWriter  # most imports of the sidecar want no log
+
+    return LogWriter(settings, subjects, faults=faults)

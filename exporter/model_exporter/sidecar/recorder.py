@@ -5,10 +5,13 @@ free-threaded build, under the list's own), so no call is lost or counted twice,
 do. The lists are never replaced: monitored functions hold on to their `append` and `extend`.
 """
 
+import contextlib
 from typing import Any
 
 from model_exporter.sidecar.faults import DropReason, Faults
 
+FIXED = 3
+"""Values at the head of every recorded call: end, latency, prediction."""
 SOFT_VALUES = 65_536
 """Values buffered before the flusher is woken: some 5,000 calls with ten features. Fewer would
 wake it so often that one call in a thousand felt it; more would leave the cache."""
@@ -19,25 +22,22 @@ class BatchCall:
 
     Attributes
     ----------
+    captured
+        Rows of the features; 0 where there are none or they could not be read.
     counts
         A flat array to add to that of `Counters`; None without a baseline.
     log_columns
         Columns for the log; None where nothing can be logged.
     """
 
-    __slots__ = ("counts", "end", "ids", "latency", "log_columns", "output", "rows")
+    __slots__ = ("captured", "counts", "end", "ids", "latency", "log_columns", "output", "rows")
 
     def __init__(self) -> None:
-        self.end = self.latency = self.rows = 0
+        self.end = self.latency = self.rows = self.captured = 0
         self.output: Any = None
         self.ids: list[str | None] | None = None
         self.counts: Any = None
         self.log_columns: Any = None
-
-    @property
-    def captured(self) -> int:
-        """Rows of the captured columns, where there are any."""
-        return len(next(iter((self.log_columns or {}).values()), ()))
 
 
 class Recorder:
@@ -63,7 +63,18 @@ class Recorder:
         thus starts the flusher.
     """
 
-    __slots__ = ("_hard", "_soft", "batches", "calls", "failures", "faults", "limit", "rows", "wake", "width")
+    __slots__ = (
+        "_hard",
+        "_soft",
+        "batches",
+        "calls",
+        "failures",
+        "faults",
+        "limit",
+        "rows",
+        "wake",
+        "width",
+    )
 
     def __init__(self, width: int, *, values: int, faults: Faults) -> None:
         self.width = width
@@ -86,6 +97,11 @@ class Recorder:
             return True
         self.faults.drop(DropReason.BUFFER_FULL, rows)
         return False
+
+    def leave(self) -> None:
+        """End a call."""
+        with contextlib.suppress(IndexError):  # forked within the call: it began in the parent
+            self.calls.pop()
 
     def fail(self, start: int, end: int, error: BaseException) -> None:
         """Record a call that raised."""

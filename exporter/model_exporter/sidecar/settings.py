@@ -1,11 +1,11 @@
 """The arguments of a monitor, checked once, at construction."""
 
+import itertools
 import math
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from model_exporter.baseline import Baseline
 from model_exporter.distribution import NumericDistribution, category_text
@@ -28,8 +28,7 @@ VALUE_BUCKETS = (
 LOG_FORMATS = ("jsonl", "parquet")
 
 
-@dataclass(frozen=True)
-class LogSettings:
+class LogSettings(NamedTuple):
     """Where and how predictions are logged."""
 
     directory: Path
@@ -41,8 +40,7 @@ class LogSettings:
     queue_rows: int
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """The checked arguments of a monitor.
 
     Attributes
@@ -69,15 +67,18 @@ class Settings:
 
     @property
     def columns(self) -> tuple[str, ...]:
+        """Feature names, without repetition."""
         baseline = tuple(self.baseline.features) if self.baseline else ()
         extra = (*self.log.features, *self.log.segments) if self.log else ()
         return tuple(dict.fromkeys((*baseline, *extra)))
 
-    @property
-    def layout_key(self) -> tuple[object, ...]:
-        """What two monitors must share so that their counts can be added."""
-        checksum = self.baseline.checksum if self.baseline else ""
-        return (self.task, checksum, self.classes, self.latency_buckets, self.value_buckets)
+    def same_as(self, other: "Settings") -> bool:
+        """Return whether a monitor of the other settings may share this one's counts and log."""
+        return self._comparable() == other._comparable()
+
+    def _comparable(self) -> dict[str, object]:
+        checksum = self.baseline.checksum if self.baseline else None
+        return {**self._asdict(), "baseline": checksum}
 
 
 def text(what: str, value: object, *, empty: bool = True) -> str:
@@ -110,7 +111,7 @@ def buckets(what: str, value: Sequence[float]) -> tuple[float, ...]:
         edges = tuple(float(edge) for edge in value if edge != math.inf)
     except (TypeError, ValueError):
         edges = ()
-    ascending = all(low < high for low, high in zip(edges, edges[1:], strict=False))
+    ascending = all(low < high for low, high in itertools.pairwise(edges))
     if edges and ascending and all(map(math.isfinite, edges)):
         return edges
     raise ConfigError(f"{what}={value!r}: expected ascending finite numbers, such as [0.1, 1, 10]")
@@ -134,7 +135,9 @@ def read_task(value: object, baseline: Baseline | None) -> Task:
         return baseline.task
     if value not in tuple(Task):
         expected = ", ".join(repr(str(task)) for task in Task)
-        raise ConfigError(f"task={value!r}: expected one of {expected}; say what the model predicts")
+        raise ConfigError(
+            f"task={value!r}: expected one of {expected}; say what the model predicts"
+        )
     task = Task(str(value))
     if baseline is not None and baseline.task is not task:
         raise ConfigError(
@@ -168,7 +171,9 @@ def read_positive_label(value: object, baseline: Baseline | None) -> str:
     return given
 
 
-def read_value_buckets(value: Sequence[float] | None, baseline: Baseline | None) -> tuple[float, ...]:
+def read_value_buckets(
+    value: Sequence[float] | None, baseline: Baseline | None
+) -> tuple[float, ...]:
     """Check the edges for a regression's values, by default the baseline's."""
     if value is not None:
         return buckets("value_buckets", value)

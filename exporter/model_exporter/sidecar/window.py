@@ -42,7 +42,9 @@ class Window:
 
     def values(self, now_ns: int) -> NDArray[np.float64]:
         """Return the finite values that are not too old."""
-        return self._values[(self._ends >= now_ns - self._nanoseconds) & np.isfinite(self._values)]
+        recent = self._ends >= now_ns - self._nanoseconds
+        values: NDArray[np.float64] = self._values[recent & np.isfinite(self._values)]
+        return values
 
     def class_counts(self, now_ns: int, size: int) -> NDArray[np.int64]:
         """Return how often each class was predicted, shape (size,)."""

@@ -6,27 +6,27 @@ from collections.abc import Callable
 from typing import Any
 
 from model_exporter.errors import ConfigError
-from model_exporter.sidecar.calls import BatchSteps, row_steps
+from model_exporter.sidecar.calls import BatchSteps, Begin, Finish, RowSteps
 from model_exporter.sidecar.capture import Hooks, Place
 from model_exporter.sidecar.faults import Stage
 from model_exporter.sidecar.pipeline import Pipeline
+from model_exporter.sidecar.plain import plain_wrapper
 
 
 class Steps:
     """What a wrapper does around the call, resolved once."""
 
-    __slots__ = ("begin", "clock", "enter", "fail", "finish")
+    __slots__ = ("begin", "clock", "enter", "fail", "finish", "rows")
 
     def __init__(self, pipeline: Pipeline, place: Place, hooks: Hooks, *, batch: bool) -> None:
         self.clock = pipeline.settings.clock.monotonic_ns
         self.enter = pipeline.recorder.calls.append
         self.fail = _failure_step(pipeline)
-        if batch:
-            steps = BatchSteps(pipeline, place, hooks)
-            self.begin, self.finish = steps.begin, steps.finish
-            pipeline.monitors_batches = True
-        else:
-            self.begin, self.finish = row_steps(pipeline, place, hooks)
+        self.rows = None if batch else RowSteps(pipeline, place, hooks)
+        steps = self.rows or BatchSteps(pipeline, place, hooks)
+        self.begin: Begin = steps.begin
+        self.finish: Finish = steps.finish
+        pipeline.monitors_batches |= batch
 
 
 def _failure_step(pipeline: Pipeline) -> Callable[[int, int, BaseException], None]:
@@ -34,7 +34,7 @@ def _failure_step(pipeline: Pipeline) -> Callable[[int, int, BaseException], Non
 
     def fail(start: int, end: int, error: BaseException) -> None:
         try:
-            recorder.calls.pop()
+            recorder.leave()
             recorder.fail(start, end, error)
         except Exception as fault:
             faults.error(Stage.RECORD, fault)
@@ -52,12 +52,16 @@ def wrap(pipeline: Pipeline, function: Any, *, batch: bool, hooks: Hooks) -> Any
     """
     if isinstance(function, (staticmethod, classmethod)):
         bound_first = isinstance(function, classmethod)
-        inner = _wrap(pipeline, function.__func__, bound_first=bound_first, batch=batch, hooks=hooks)
+        inner = _wrap(
+            pipeline, function.__func__, bound_first=bound_first, batch=batch, hooks=hooks
+        )
         return type(function)(inner)
     return _wrap(pipeline, function, bound_first=False, batch=batch, hooks=hooks)
 
 
-def _wrap(pipeline: Pipeline, function: Any, *, bound_first: bool, batch: bool, hooks: Hooks) -> Any:
+def _wrap(
+    pipeline: Pipeline, function: Any, *, bound_first: bool, batch: bool, hooks: Hooks
+) -> Any:
     if not callable(function):
         raise ConfigError(
             f"cannot monitor {type(function).__name__}: expected a function, as in "
@@ -74,6 +78,15 @@ def _wrap(pipeline: Pipeline, function: Any, *, bound_first: bool, batch: bool, 
     steps = Steps(pipeline, Place(function, bound_first=bound_first), hooks, batch=batch)
     is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
     wrapper = (_async_wrapper if is_async else _wrapper)(function, steps)
+    if not is_async and steps.rows is not None and steps.rows.is_plain:
+        wrapper = plain_wrapper(
+            function,
+            general=wrapper,
+            fail=steps.fail,
+            clock=steps.clock,
+            steps=steps.rows,
+            recorder=pipeline.recorder,
+        )
     if inspect.isfunction(function):
         return functools.update_wrapper(wrapper, function)
     return functools.update_wrapper(wrapper, function, updated=())  # its attributes are state

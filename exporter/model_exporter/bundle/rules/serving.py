@@ -43,9 +43,10 @@ AVAILABILITY = (
     Alert(
         name="ModelNoTraffic",
         why="Busy at this time yesterday, not idle at this time a week ago where that is known, and"
-        " silent now. Counted over versions: a replaced version may fall silent.",
+        " silent now. Like hours are compared, for models that run in bursts; and all versions of a"
+        " model together, because a replaced one falls silent.",
         expr=f"""
-            sum by ({MODEL}) (increase(model_prediction_requests_total[15m])) == 0
+            sum by ({MODEL}) (increase(model_prediction_requests_total[1h])) == 0
             and
             sum by ({MODEL}) (increase(model_prediction_requests_total[1h] offset 1d))
               >= {thresholds.IDLE_CALLS}
@@ -58,8 +59,8 @@ AVAILABILITY = (
         severity="warning",
         category="availability",
         summary="Model {{ $labels.model_name }} is up and not called",
-        description="Model {{ $labels.model_name }} in job {{ $labels.job }} has had no call for 30"
-        " minutes, unlike at this time yesterday. Something before the model has probably stopped.",
+        description="Model {{ $labels.model_name }} in job {{ $labels.job }} has had no call for an"
+        " hour, unlike at this time yesterday. Something before the model has probably stopped.",
     ),
 )
 

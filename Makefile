@@ -1,0 +1,51 @@
+# Each target makes its own .venv when there is none.
+#   make demo    watch real models being monitored (ARGS=--once: to the end, without a terminal)
+#   make test    run the test suite                (ARGS="-k drift": a part of it)
+#   make lint    style, types, generated files
+#   make bench   our cost beside that of peers
+#   make bundle  write dashboards, rules, chart files and the README's tables anew
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint bench bundle clean
+
+demo: $(VENV)/.demo
+	@$(BIN)/model-exporter demo $(ARGS)
+
+test: $(VENV)/.dev
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/model-exporter bundle check
+
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/hot_path.py $(ARGS)
+
+bundle: $(VENV)/.dev
+	$(BIN)/model-exporter bundle write
+
+clean:
+	rm -rf $(VENV)
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "model-exporter needs Python 3.11 or newer; name one with: make PYTHON=python3.11"; exit 1; }
+	@echo "Creating $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# pip is quiet but for what goes wrong: hundreds of lines would hide the story.
+$(VENV)/.demo: $(VENV)/.created pyproject.toml
+	@echo "Installing model-exporter[demo] into $(VENV): numpy, scikit-learn, duckdb and others, about a minute ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.created pyproject.toml
+	@echo "Installing model-exporter[dev] into $(VENV): the demo's packages and the test tools, about a minute ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.demo

@@ -1,0 +1,207 @@
+"""What monitoring costs a call: ours beside prometheus_client with bound metrics.
+
+FULL telemetry of one call: latency, call count, prediction and ten features against the bins of a
+baseline. Every figure is wall time a call over the floor, which is a wrapper that reads the clock
+twice; ours includes the fold (in the background thread, and the rest at the end of the timing).
+All cases run interleaved in one process, and the median of the repeats is shown: on a shared
+machine the ratio counts, not the nanoseconds.
+
+    python benchmarks/hot_path.py [--quick]
+"""
+
+import argparse
+import platform
+import statistics
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+
+from model_exporter import Baseline, ModelMonitor
+
+FEATURES = [f"feature_{i}" for i in range(10)]
+ROWS = 256
+"""Distinct rows that the calls cycle through."""
+Call = Callable[[Any], Any]
+
+
+class Case:
+    """A monitored function with its rows, and what must still be done after the calls."""
+
+    def __init__(self, name: str, call: Call, rows: list[Any], finish: Callable[[], None]) -> None:
+        self.name = name
+        self.call = call
+        self.rows = rows
+        self.finish = finish
+
+
+def predict(row: Any) -> float:
+    return 0.25
+
+
+def make_baseline() -> Baseline:
+    rng = np.random.default_rng(0)
+    table = {name: rng.normal(size=2_000) for name in FEATURES}
+    table["prediction"] = rng.random(2_000)
+    return Baseline.from_table(table, task="regression", features={"numeric": FEATURES})
+
+
+def floor(function: Call) -> Call:
+    clock = time.perf_counter_ns
+
+    def wrapper(row: Any) -> Any:
+        start = clock()
+        result = function(row)
+        clock() - start
+        return result
+
+    return wrapper
+
+
+def bound_prometheus_client(function: Call, baseline: Baseline) -> tuple[Call, CollectorRegistry]:
+    """Return what a careful user of prometheus_client writes: labels bound once, no lookups."""
+    registry = CollectorRegistry()
+    labels = {"model_name": "m", "model_version": "1"}
+
+    def histogram(name: str, edges: Any) -> Histogram:
+        family = Histogram(name, name, tuple(labels), buckets=edges, registry=registry)
+        return family.labels(**labels)
+
+    calls = Counter("calls", "calls", tuple(labels), registry=registry).labels(**labels)
+    latency = histogram("latency", Histogram.DEFAULT_BUCKETS)
+    prediction = histogram("prediction", baseline.prediction.edges.tolist())
+    features = [histogram(n, d.edges.tolist()) for n, d in baseline.features.items()]
+    clock = time.perf_counter_ns
+
+    def wrapper(row: Any) -> Any:
+        start = clock()
+        result = function(row)
+        latency.observe((clock() - start) * 1e-9)
+        calls.inc()
+        prediction.observe(result)
+        for feature, value in zip(features, row, strict=False):
+            feature.observe(value)
+        return result
+
+    return wrapper, registry
+
+
+def make_cases() -> tuple[list[Case], list[ModelMonitor]]:
+    baseline = make_baseline()
+    rng = np.random.default_rng(1)
+    lists = rng.uniform(-1.5, 1.5, size=(ROWS, len(FEATURES))).tolist()
+    dicts = [dict(zip(FEATURES, row, strict=True)) for row in lists]
+    arrays = [np.array(row) for row in lists]
+    nothing = lambda: None  # noqa: E731
+    cases = [Case("floor: two clock reads", floor(predict), lists, nothing)]
+    monitors = []
+    for name, rows in (("list rows", lists), ("dict rows", dicts), ("numpy rows", arrays)):
+        monitor = ModelMonitor(name, baseline=baseline)
+        monitors.append(monitor)
+        cases.append(Case(f"model-exporter, {name}", monitor(predict), rows, monitor.flush))
+    wrapped, _ = bound_prometheus_client(predict, baseline)
+    cases.append(Case("prometheus_client, bound", wrapped, lists, nothing))
+    return cases, monitors
+
+
+def run(case: Case, calls: int) -> None:
+    call, rows = case.call, case.rows
+    for _ in range(calls // len(rows)):
+        for row in rows:
+            call(row)
+
+
+def timed(case: Case, calls: int, threads: int) -> float:
+    """Return nanoseconds a call, all threads' calls counted and the fold included."""
+    each = calls // threads
+    pool = [threading.Thread(target=run, args=(case, each)) for _ in range(threads)]
+    start = time.perf_counter_ns()
+    if threads == 1:
+        run(case, each)
+    else:
+        for thread in pool:
+            thread.start()
+        for thread in pool:
+            thread.join()
+    case.finish()
+    return (time.perf_counter_ns() - start) / (each // ROWS * ROWS * threads)
+
+
+def throughput(cases: list[Case], *, threads: int, calls: int, repeats: int) -> None:
+    found: dict[str, list[float]] = {case.name: [] for case in cases}
+    for _ in range(repeats):
+        for case in cases:
+            found[case.name].append(timed(case, calls, threads))
+    medians = {name: statistics.median(times) for name, times in found.items()}
+    base = medians[cases[0].name]
+    theirs = medians[cases[-1].name] - base
+    print(f"\n{threads} thread{'s' * (threads > 1)}: ns a call (median of {repeats})")
+    print(f"  {'':32}{'total':>9}{'over floor':>12}{'times less':>12}")
+    for name, total in medians.items():
+        over = total - base
+        less = f"{theirs / over:.1f}" if name.startswith("model-exporter") else ""
+        print(f"  {name:32}{total:9.0f}{over:12.0f}{less:>12}")
+
+
+def tail(case: Case, collect: Callable[[], object], *, seconds: float) -> tuple[float, ...]:
+    """Return p50, p99 and p99.9 of single calls in ns while a scrape runs every second."""
+    stop = threading.Event()
+
+    def scrape() -> None:
+        while not stop.wait(1.0):
+            collect()
+
+    scraper = threading.Thread(target=scrape)
+    scraper.start()
+    clock, call, rows = time.perf_counter_ns, case.call, case.rows
+    times: list[int] = []
+    deadline = clock() + int(seconds * 1e9)
+    while clock() < deadline:
+        for row in rows:
+            start = clock()
+            call(row)
+            times.append(clock() - start)
+        time.sleep(0.001)  # a server waits for requests now and then
+    stop.set()
+    scraper.join()
+    return tuple(np.percentile(times, (50, 99, 99.9)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="fewer repeats; noisier")
+    quick = parser.parse_args().quick
+    calls, repeats, seconds = (20_480, 3, 2.0) if quick else (102_400, 9, 6.0)
+    cases, monitors = make_cases()
+    print(f"CPython {platform.python_version()}, numpy {np.__version__}, {platform.machine()}")
+    for threads in (1, 2, 8):
+        throughput(cases, threads=threads, calls=calls, repeats=repeats)
+    print("\nsingle calls while a scrape runs every second: ns")
+    print(f"  {'':32}{'p50':>9}{'p99':>9}{'p99.9':>9}")
+    wrapped, registry = bound_prometheus_client(predict, make_baseline())
+    theirs = Case("prometheus_client, bound", wrapped, cases[1].rows, lambda: None)
+    for case, source in (
+        (cases[0], registry),
+        (cases[1], monitors[0].registry),
+        (cases[2], monitors[1].registry),
+        (theirs, registry),
+    ):
+        figures = tail(case, lambda source=source: generate_latest(source), seconds=seconds)
+        print(f"  {case.name:32}" + "".join(f"{figure:9.0f}" for figure in figures))
+    labels = {"model_version": "", "reason": "buffer_full"}
+    dropped = sum(
+        m.registry.get_sample_value(
+            "model_exporter_dropped_total", {**labels, "model_name": name}
+        )
+        for m, name in zip(monitors, ("list rows", "dict rows", "numpy rows"), strict=True)
+    )
+    print(f"\ncalls dropped because the fold fell behind: {dropped:.0f}")
+    for monitor in monitors:
+        monitor.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+"""The command line: the only reader of argv."""
+
+import argparse
+import logging
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING
+
+from model_exporter import __version__
+from model_exporter.errors import ModelExporterError
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+EXIT_FAILED = 1
+EXIT_REFUSED = 2
+EXTRA = "this command needs more packages: pip install 'model-exporter[{extra}]' ({missing})"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status: 0 done, 1 failed, 2 refused."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=options.log_level.upper(), format="%(levelname)s %(message)s")
+    try:
+        return int(options.run(options))
+    except ModelExporterError as error:
+        print(f"model-exporter: {error}", file=sys.stderr)
+        return EXIT_REFUSED
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("model_exporter"):
+            raise
+        hint = EXTRA.format(extra=options.extra, missing=error)
+        print(f"model-exporter: {hint}", file=sys.stderr)
+        return EXIT_REFUSED
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="model-exporter",
+        description="The Prometheus exporter for machine-learning models.",
+    )
+    parser.add_argument("--version", action="version", version=f"model-exporter {__version__}")
+    parser.add_argument(
+        "--log-level", default="info", choices=["debug", "info", "warning", "error"]
+    )
+    parser.set_defaults(extra="exporter")
+    commands = parser.add_subparsers(metavar="command", required=True)
+    _add_demo(commands)
+    _add_baseline(commands)
+    _add_serve(commands)
+    _add_once(commands)
+    _add_check_config(commands)
+    _add_catalogue(commands)
+    _add_bundle(commands)
+    return parser
+
+
+def _add_demo(commands: "Commands") -> None:
+    command = commands.add_parser("demo", help="watch real models being monitored")
+    command.add_argument("--once", action="store_true", help="run the story to its end and stop")
+    command.set_defaults(run=_demo, extra="demo")
+
+
+def _add_baseline(commands: "Commands") -> None:
+    command = commands.add_parser("baseline", help="fit a baseline on a table of reference rows")
+    command.add_argument("table", type=Path, help="Parquet, CSV or JSON Lines file")
+    command.add_argument("-o", "--output", type=Path, required=True, help="baseline file to write")
+    command.add_argument("--task", required=True, choices=["binary", "multiclass", "regression"])
+    command.add_argument("--numeric", default="", help="numeric features, comma-separated")
+    command.add_argument("--categorical", default="", help="categorical features, comma-separated")
+    command.add_argument("--prediction", default="prediction", help="column (default: prediction)")
+    command.add_argument("--score", help="column of the positive class's probability (binary)")
+    command.add_argument("--scores", default="", help="class=column,... (multiclass)")
+    command.add_argument("--label", help="column; gives the baseline the quality at deployment")
+    command.add_argument("--classes", default="", help="all classes, where the table lacks some")
+    command.add_argument("--positive-label", default="1", help="positive class (default: 1)")
+    command.add_argument("--model-name", default="")
+    command.add_argument("--model-version", default="")
+    command.add_argument(
+        "--max-values", type=int, help="distinct values to keep a column; 0 keeps none"
+    )
+    command.set_defaults(run=_baseline)
+
+
+def _add_serve(commands: "Commands") -> None:
+    command = commands.add_parser("serve", help="evaluate on a clock and serve /metrics")
+    command.add_argument("--config", type=Path, required=True)
+    command.set_defaults(run=_serve)
+
+
+def _add_once(commands: "Commands") -> None:
+    command = commands.add_parser("once", help="evaluate once and print the exposition")
+    command.add_argument("--config", type=Path, required=True)
+    command.add_argument(
+        "--now", type=_instant, help="ISO 8601; nothing later exists (default: the present)"
+    )
+    command.add_argument("--output", type=Path, help="write to this file, atomically")
+    command.set_defaults(run=_once)
+
+
+def _add_check_config(commands: "Commands") -> None:
+    command = commands.add_parser("check-config", help="check a configuration and its sources")
+    command.add_argument("config", type=Path)
+    command.set_defaults(run=_check_config)
+
+
+def _add_catalogue(commands: "Commands") -> None:
+    command = commands.add_parser("catalogue", help="list every metric family")
+    command.set_defaults(run=_catalogue)
+
+
+def _add_bundle(commands: "Commands") -> None:
+    command = commands.add_parser("bundle", help="dashboards, rules and documentation")
+    command.add_argument("action", choices=["write", "check"])
+    command.add_argument("--root", type=Path, default=Path(), help="repository (default: here)")
+    command.set_defaults(run=_bundle)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from model_exporter.demo import run
+
+    return run(once=options.once)
+
+
+def _baseline(options: argparse.Namespace) -> int:
+    from model_exporter.baseline import MAX_VALUES, Baseline
+    from model_exporter.job.sources import read_table
+
+    scores = dict(pair.split("=", 1) for pair in _names(options.scores) if "=" in pair)
+    baseline = Baseline.from_table(
+        read_table(options.table),
+        task=options.task,
+        features={
+            "numeric": _names(options.numeric),
+            "categorical": _names(options.categorical),
+        },
+        model_name=options.model_name,
+        model_version=options.model_version,
+        prediction=options.prediction,
+        score=options.score,
+        scores=scores or None,
+        label=options.label,
+        classes=_names(options.classes) or None,
+        positive_label=options.positive_label,
+        max_values=MAX_VALUES if options.max_values is None else options.max_values,
+    )
+    baseline.save(options.output)
+    print(f"{options.output}: {baseline.rows} rows, {baseline.checksum}")
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from model_exporter.job.service import Service
+
+    stop = Event()
+    service = Service(options.config)
+
+    def reload(*_: object) -> None:
+        try:
+            service.reload()
+        except ModelExporterError as error:
+            logging.getLogger("model_exporter").error("the old configuration stays: %s", error)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    signal.signal(signal.SIGHUP, reload)
+    service.start()
+    stop.wait()
+    service.stop()
+    return 0
+
+
+def _once(options: argparse.Namespace) -> int:
+    from model_exporter.job.config import load
+    from model_exporter.job.once import once, write_atomically
+
+    now = time.time_ns() // 1_000 if options.now is None else options.now
+    text, failures = once(load(options.config), now=now)
+    if options.output is None:
+        sys.stdout.write(text)
+    else:
+        write_atomically(options.output, text)
+    for failure in failures:
+        print(f"model-exporter: {failure}", file=sys.stderr)
+    return EXIT_FAILED if failures else 0
+
+
+def _check_config(options: argparse.Namespace) -> int:
+    from model_exporter.job.check import check_sources
+    from model_exporter.job.config import load
+
+    config = load(options.config)
+    check_sources(config)
+    for model in config.models:
+        windows = ", ".join(window.text for window in model.windows)
+        baselines = ", ".join(sorted({b.checksum[:19] for b in model.baselines.values()}))
+        print(f"{model.name}: {model.task}, windows {windows}, baseline {baselines or 'none'}")
+    print(f"{options.config}: ok")
+    return 0
+
+
+def _catalogue(_: argparse.Namespace) -> int:
+    from model_exporter.catalogue import FAMILIES
+
+    for family in FAMILIES:
+        print(f"{family.name} ({family.kind}, {family.side})")
+        print(f"    {family.help}")
+        print(f"    labels: {', '.join(family.labels) or 'none'}; unit: {family.unit}")
+    return 0
+
+
+def _bundle(options: argparse.Namespace) -> int:
+    from model_exporter import bundle
+
+    if options.action == "write":
+        for path in bundle.write(options.root):
+            print(path)
+        return 0
+    differences = bundle.check(options.root)
+    for line in differences:
+        print(line, file=sys.stderr)
+    return EXIT_FAILED if differences else 0
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _instant(text: str) -> int:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a time; write for example 2026-01-31T12:00:00Z"
+        ) from error
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return round((aware - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

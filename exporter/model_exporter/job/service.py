@@ -1,0 +1,161 @@
+"""`model-exporter serve`: evaluate on a clock, serve what was found.
+
+Each model has a thread of its own, so that a slow source of one delays no other. A scrape renders
+the last snapshots. A configuration that is refused at reload leaves everything as it was.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from model_exporter.job.check import check_sources
+from model_exporter.job.collector import SnapshotCollector
+from model_exporter.job.config import Config, load
+from model_exporter.job.once import build_info
+from model_exporter.job.runner import Runner
+from model_exporter.job.server import Endpoints, JobServer
+from model_exporter.job.snapshot import Snapshot
+
+logger = logging.getLogger("model_exporter")
+
+
+class Service:
+    """Runs every model of a configuration file until stopped.
+
+    `clock` returns Unix time in seconds; a demo or a test may have it run faster.
+    """
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self._path = path
+        self._clock = clock
+        self._collector = SnapshotCollector()
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(self._collector)
+        self._snapshots: dict[str, Snapshot] = {}
+        self._publishing = threading.Lock()
+        self._reloading = threading.Lock()
+        self._config = _checked(path)
+        self._workers: list[_Worker] = []
+        self._server: JobServer | None = None
+        self._status(loaded=True)
+
+    @property
+    def port(self) -> int:
+        """The port that /metrics is served on."""
+        assert self._server is not None
+        return self._server.port
+
+    def start(self) -> None:
+        """Bind the port and start evaluating."""
+        endpoints = Endpoints(self._registry, ready=self.ready, reload=self.reload)
+        self._server = JobServer(self._config.listen, endpoints)
+        self._start_workers()
+        logger.info("serving on http://%s:%d/metrics", self._config.listen[0], self.port)
+
+    def stop(self) -> None:
+        """Finish the turns that run, release the state, close the port."""
+        self._stop_workers()
+        if self._server is not None:
+            self._server.__exit__()
+
+    def ready(self) -> bool:
+        """Tell whether every model was evaluated, or tried, once."""
+        return all(worker.tried.is_set() for worker in self._workers)
+
+    def reload(self) -> None:
+        """Read the configuration again, and start over with it if it is good.
+
+        Raises
+        ------
+        ModelExporterError
+            If it is refused; the old one stays.
+        """
+        with self._reloading:
+            try:
+                config = _checked(self._path)
+            except Exception:
+                self._status(loaded=False)
+                raise
+            self._stop_workers()
+            self._config = config
+            with self._publishing:
+                self._snapshots.clear()
+            self._status(loaded=True)
+            self._start_workers()
+
+    def _start_workers(self) -> None:
+        stack = ExitStack()
+        with stack:  # a state directory in use must not leave the others locked
+            runners = [
+                stack.enter_context(Runner(model, self._config.state))
+                for model in self._config.models
+            ]
+            stack.pop_all()
+        interval = self._config.poll_interval.seconds
+        self._workers = [_Worker(r, interval, self._clock, self._publish) for r in runners]
+        for worker in self._workers:
+            worker.thread.start()
+
+    def _stop_workers(self) -> None:
+        for worker in self._workers:
+            worker.stopping.set()
+        for worker in self._workers:
+            worker.thread.join()
+        self._workers = []
+
+    def _publish(self, name: str, snapshot: Snapshot) -> None:
+        with self._publishing:
+            self._snapshots[name] = snapshot
+            self._collector.show(self._snapshots.values())
+
+    def _status(self, *, loaded: bool) -> None:
+        status = build_info()
+        status.put("model_exporter_config_last_reload_successful", (), loaded)
+        self._publish("", status)
+
+
+class _Worker:
+    """The thread of one model."""
+
+    def __init__(
+        self,
+        runner: Runner,
+        interval: float,
+        clock: Callable[[], float],
+        publish: Callable[[str, Snapshot], None],
+    ) -> None:
+        self.tried = threading.Event()
+        self.stopping = threading.Event()
+        self._runner = runner
+        self._interval = interval
+        self._clock = clock
+        self._publish = publish
+        name = f"model-exporter-{runner.model.name}"
+        self.thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def _run(self) -> None:
+        with self._runner:
+            while not self.stopping.is_set():
+                self._turn()
+                self.tried.set()
+                self.stopping.wait(self._interval)
+
+    def _turn(self) -> None:
+        try:
+            snapshot = self._runner.turn(round(self._clock() * 1_000_000))
+        except Exception:
+            # The last snapshot stays; its evaluation timestamp grows old and the alert speaks.
+            logger.exception("%s: the evaluation failed", self._runner.model.name)
+        else:
+            self._publish(self._runner.model.name, snapshot)
+
+
+def _checked(path: Path) -> Config:
+    config = load(path)
+    check_sources(config)
+    return config

@@ -1,0 +1,97 @@
+"""Renders the counts of every monitor of a registry; computes nothing but the sliding window."""
+
+import weakref
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.registry import Collector
+
+from model_exporter.catalogue import SIDECAR_FAMILIES, Family, Kind
+from model_exporter.errors import ConfigError
+from model_exporter.sidecar.families import SAMPLES, Reading
+from model_exporter.sidecar.faults import Stage
+from model_exporter.sidecar.pipeline import Pipeline
+from model_exporter.sidecar.settings import Settings
+
+_collectors: "weakref.WeakKeyDictionary[CollectorRegistry, ModelCollector]" = (
+    weakref.WeakKeyDictionary()
+)
+"""One collector a registry: a family may appear in an exposition only once, however many models
+and versions fill it."""
+
+
+class ModelCollector(Collector):
+    """Collects the families of all monitors registered with one registry."""
+
+    def __init__(self) -> None:
+        self._pipelines: dict[tuple[str, str], Pipeline] = {}
+
+    def adopt(self, settings: Settings) -> Pipeline:
+        """Return the pipeline of a model version: the one it has, or a new one.
+
+        A module that is reloaded makes its monitors anew; they go on counting where they were.
+        With other settings, or after `close`, a new pipeline takes the place of the old.
+        """
+        key = (settings.name, settings.version)
+        known = self._pipelines.get(key)
+        if known is not None and not known.closed and known.settings.same_as(settings):
+            return known
+        self._pipelines[key] = Pipeline(settings)
+        if known is not None:
+            known.close()
+        return self._pipelines[key]
+
+    def describe(self) -> Iterable[Metric]:
+        """Return the families without samples: their names are taken."""
+        return [_metric(family) for family in SIDECAR_FAMILIES]
+
+    def collect(self) -> Iterator[Metric]:
+        """Return the families that have samples."""
+        readings = []
+        for pipeline in list(self._pipelines.values()):
+            try:
+                readings.append(Reading(pipeline))
+            except Exception as error:
+                pipeline.faults.error(Stage.COLLECT, error)
+        for family in SIDECAR_FAMILIES:
+            metric = _metric(family)
+            for reading in readings:
+                _fill(metric, family, reading)
+            if metric.samples:
+                yield metric
+
+
+def _fill(metric: Metric, family: Family, reading: Reading) -> None:
+    try:
+        for suffix, labels, value in SAMPLES[family.name](reading):
+            metric.add_sample(metric.name + suffix, {**reading.labels, **labels}, value)
+    except Exception as error:
+        reading.faults.error(Stage.COLLECT, error)
+
+
+def _metric(family: Family) -> Metric:
+    name = family.name.removesuffix("_total") if family.kind is Kind.COUNTER else family.name
+    return Metric(name, family.help, family.kind.value)
+
+
+def collector_of(registry: CollectorRegistry) -> ModelCollector:
+    """Return the collector of a registry, registered now if it is the first monitor's.
+
+    Raises
+    ------
+    ConfigError
+        If something else in the registry has taken one of our names.
+    """
+    found = _collectors.get(registry)
+    if found is not None:
+        return found
+    collector = ModelCollector()
+    try:
+        registry.register(collector)
+    except ValueError as error:
+        raise ConfigError(
+            f"the registry already has a metric with one of our names ({error}); rename that "
+            "metric, or give the monitor a registry of its own"
+        ) from error
+    _collectors[registry] = collector
+    return collector

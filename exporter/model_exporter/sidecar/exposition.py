@@ -1,0 +1,98 @@
+"""The metrics of a registry as HTTP responses, for our own server and for the user's."""
+
+import gzip
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+MAX_NAMES = 64
+"""Families that one request may pick with `name[]`."""
+
+
+class Response:
+    """Status line, headers and body."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
+        self.status = status
+        self.headers = [*headers, ("Content-Length", str(len(body)))]
+        self.body = body
+
+
+def plain(status: str, message: str) -> Response:
+    """Return a response of one line."""
+    return Response(
+        status, [("Content-Type", "text/plain; charset=utf-8")], f"{message}\n".encode()
+    )
+
+
+def respond(
+    registry: CollectorRegistry, *, method: str, query: str, headers: Mapping[str, str]
+) -> Response:
+    """Return the metrics in the format that the client accepts, header names in lower case."""
+    if method not in ("GET", "HEAD"):
+        return plain("405 Method Not Allowed", "metrics are read with GET")
+    names = parse_qs(query, max_num_fields=MAX_NAMES).get("name[]", ())
+    encode, content_type = choose_encoder(headers.get("accept", ""))
+    source = registry.restricted_registry(names) if names else registry
+    body = encode(source)
+    answer = [("Content-Type", content_type)]
+    if "gzip" in headers.get("accept-encoding", ""):
+        body = gzip.compress(body, compresslevel=1, mtime=0)
+        answer.append(("Content-Encoding", "gzip"))
+    return Response("200 OK", answer, b"" if method == "HEAD" else body)
+
+
+WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+def wsgi_app(registry: CollectorRegistry) -> WsgiApp:
+    """Return a WSGI application that serves the registry under any path."""
+
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        accept = environ.get("HTTP_ACCEPT", "")
+        encoding = environ.get("HTTP_ACCEPT_ENCODING", "")
+        response = respond(
+            registry,
+            method=environ.get("REQUEST_METHOD", "GET"),
+            query=environ.get("QUERY_STRING", ""),
+            headers={"accept": accept, "accept-encoding": encoding},
+        )
+        start_response(response.status, response.headers)
+        return [response.body]
+
+    return app
+
+
+def asgi_app(registry: CollectorRegistry) -> AsgiApp:
+    """Return an ASGI application that serves the registry under any path."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            return await _lifespan(receive, send)
+        response = respond(
+            registry,
+            method=scope["method"],
+            query=scope.get("query_string", b"").decode("latin-1"),
+            headers={k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]},
+        )
+        headers = [(k.lower().encode(), v.encode()) for k, v in response.headers]
+        status = int(response.status.split()[0])
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": response.body})
+        return None
+
+    return app
+
+
+async def _lifespan(receive: Any, send: Any) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

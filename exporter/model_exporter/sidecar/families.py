@@ -1,0 +1,211 @@
+"""How each family of the catalogue is read from the counts: one function a family."""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from model_exporter.records import OTHER, Subject, Task
+from model_exporter.sidecar.columns import REASONS
+from model_exporter.sidecar.counters import Counters, Histogram
+from model_exporter.sidecar.pipeline import Pipeline
+from model_exporter.sidecar.window import LEVELS
+
+Sample = tuple[str, dict[str, str], float]
+"""Suffix of the name, labels beside those of the model, value."""
+
+NS = 1e-9
+
+
+class Reading:
+    """The state of one monitor at one moment, with everything recorded so far counted."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        settings, fold = pipeline.settings, pipeline.fold
+        self.settings = settings
+        self.faults = pipeline.faults
+        self.labels = {"model_name": settings.name, "model_version": settings.version}
+        pipeline.flush()
+        with fold.lock:
+            array = fold.counters.array.copy()
+            self.class_items = fold.classes.items()
+            self.error_items = fold.error_types.items()
+            now = settings.clock.monotonic_ns()
+            self.window_values = fold.window.values(now)
+            self.window_classes = fold.window.class_counts(now, fold.classes.size)
+        self.subjects = fold.subjects
+        self.counters = Counters(settings, fold.subjects, array)
+        self.in_progress = len(pipeline.recorder.calls)
+        self.monitors_batches = pipeline.monitors_batches
+        self.regression = settings.task is Task.REGRESSION
+
+
+def _info(reading: Reading) -> Iterable[Sample]:
+    baseline = reading.settings.baseline
+    checksum = "" if baseline is None else baseline.checksum
+    yield "", {"task": reading.settings.task.value, "baseline": checksum}, 1
+
+
+def _requests(reading: Reading) -> Iterable[Sample]:
+    yield "_total", {}, reading.counters.requests[0]
+
+
+def _errors(reading: Reading) -> Iterable[Sample]:
+    return _named("error_type", reading.error_items, reading.counters.errors)
+
+
+def _predictions(reading: Reading) -> Iterable[Sample]:
+    yield "_total", {}, reading.counters.rows[0]
+
+
+def _latency(reading: Reading) -> Iterable[Sample]:
+    return _histogram(reading.counters.latency)
+
+
+def _batch_rows(reading: Reading) -> Iterable[Sample]:
+    return _histogram(reading.counters.batch_rows) if reading.monitors_batches else ()
+
+
+def _in_progress(reading: Reading) -> Iterable[Sample]:
+    yield "", {}, reading.in_progress
+
+
+def _score(reading: Reading) -> Iterable[Sample]:
+    return () if reading.regression else _histogram(reading.counters.output)
+
+
+def _value(reading: Reading) -> Iterable[Sample]:
+    return _histogram(reading.counters.output) if reading.regression else ()
+
+
+def _predicted_class(reading: Reading) -> Iterable[Sample]:
+    return _named("predicted_class", reading.class_items, reading.counters.classes, zeros=True)
+
+
+def _mean(reading: Reading) -> Iterable[Sample]:
+    if reading.window_values.size:
+        yield "", {}, reading.window_values.mean()
+
+
+def _stddev(reading: Reading) -> Iterable[Sample]:
+    if reading.window_values.size:
+        yield "", {}, reading.window_values.std()
+
+
+def _quantile(reading: Reading) -> Iterable[Sample]:
+    if reading.window_values.size:
+        quantiles = np.quantile(reading.window_values, LEVELS)
+        for level, value in zip(LEVELS, quantiles.tolist(), strict=True):
+            yield "", {"level": str(level)}, value
+
+
+def _class_ratio(reading: Reading) -> Iterable[Sample]:
+    counts = reading.window_classes
+    total = counts.sum()
+    if total:
+        for _, labels, count in _named("predicted_class", reading.class_items, counts, zeros=True):
+            yield "", labels, count / total
+
+
+def _distribution(reading: Reading) -> Iterable[Sample]:
+    for (subject, feature), counts in reading.counters.bins.items():
+        bins = reading.subjects.bins[subject, feature].names
+        for name, count in zip(bins, counts.tolist(), strict=True):
+            yield "_total", _bin(subject, feature, name), count
+
+
+def _baseline_ratio(reading: Reading) -> Iterable[Sample]:
+    for (subject, feature), distribution in reading.subjects.distributions.items():
+        shares = distribution.counts / distribution.counts.sum()
+        for name, share in zip(distribution.bins, shares.tolist(), strict=True):
+            yield "", _bin(subject, feature, name), share
+
+
+def _baseline_rows(reading: Reading) -> Iterable[Sample]:
+    if reading.settings.baseline is not None:
+        yield "", {}, reading.settings.baseline.rows
+
+
+def _feature_values(reading: Reading) -> Iterable[Sample]:
+    for feature, counts in reading.counters.features.items():
+        yield "_total", {"feature": feature}, counts.values[0]
+
+
+def _feature_missing(reading: Reading) -> Iterable[Sample]:
+    for feature, counts in reading.counters.features.items():
+        yield "_total", {"feature": feature}, counts.missing[0]
+
+
+def _feature_invalid(reading: Reading) -> Iterable[Sample]:
+    for feature, counts in reading.counters.features.items():
+        for reason, count in zip(REASONS, counts.invalid.tolist(), strict=True):
+            yield "_total", {"feature": feature, "reason": reason.value}, count
+
+
+def _last_prediction(reading: Reading) -> Iterable[Sample]:
+    if reading.counters.last_ns[0]:
+        yield "", {}, reading.counters.last_ns[0] * NS
+
+
+def _dropped(reading: Reading) -> Iterable[Sample]:
+    for reason, count in reading.faults.dropped.items():
+        yield "_total", {"reason": reason.value}, count
+
+
+def _internal_errors(reading: Reading) -> Iterable[Sample]:
+    for stage, count in reading.faults.errors.items():
+        yield "_total", {"stage": stage.value}, count
+
+
+def _bin(subject: Subject, feature: str, name: str) -> dict[str, str]:
+    return {"subject": subject.value, "feature": feature, "bin": name}
+
+
+def _named(
+    label: str, items: Iterable[tuple[str, int]], counts: np.ndarray, *, zeros: bool = False
+) -> Iterable[Sample]:
+    """Return one sample a name; of zero only with `zeros`, and never for `OTHER`."""
+    for name, slot in items:
+        if counts[slot] or (zeros and name != OTHER):
+            yield "_total", {label: name}, float(counts[slot])
+
+
+def _histogram(histogram: Histogram) -> Iterable[Sample]:
+    """Return the samples of a histogram.
+
+    With a negative edge there is no sum: it could fall, and look like a restarted counter. The
+    count goes with it, as in every client library.
+    """
+    total = np.cumsum(histogram.counts).tolist()
+    edges = [*(str(edge) for edge in histogram.edges.tolist()), "+Inf"]
+    for edge, count in zip(edges, total, strict=True):
+        yield "_bucket", {"le": edge}, count
+    if histogram.edges[0] >= 0:
+        yield "_count", {}, total[-1]
+        yield "_sum", {}, float(histogram.total[0])
+
+
+SAMPLES: dict[str, Callable[[Reading], Iterable[Sample]]] = {
+    "model_info": _info,
+    "model_prediction_requests_total": _requests,
+    "model_prediction_errors_total": _errors,
+    "model_predictions_total": _predictions,
+    "model_prediction_latency_seconds": _latency,
+    "model_prediction_batch_rows": _batch_rows,
+    "model_predictions_in_progress": _in_progress,
+    "model_prediction_score": _score,
+    "model_prediction_value": _value,
+    "model_predicted_class_total": _predicted_class,
+    "model_prediction_mean": _mean,
+    "model_prediction_stddev": _stddev,
+    "model_prediction_quantile": _quantile,
+    "model_predicted_class_ratio": _class_ratio,
+    "model_distribution_total": _distribution,
+    "model_baseline_ratio": _baseline_ratio,
+    "model_baseline_rows": _baseline_rows,
+    "model_feature_values_total": _feature_values,
+    "model_feature_missing_total": _feature_missing,
+    "model_feature_invalid_total": _feature_invalid,
+    "model_last_prediction_timestamp_seconds": _last_prediction,
+    "model_exporter_dropped_total": _dropped,
+    "model_exporter_internal_errors_total": _internal_errors,
+}

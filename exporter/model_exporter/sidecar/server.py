@@ -1,0 +1,212 @@
+"""The sidecar's own HTTP server: one thread, no blocking call, everything bounded.
+
+It runs in other people's processes, so a client that says nothing, or half a request, or does not
+read its answer, must cost neither a thread nor the next scrape. One selector loop holds all
+connections; each has a deadline, and at the limit the oldest gives way to the newest.
+"""
+
+import contextlib
+import selectors
+import socket
+import threading
+import time
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from model_exporter.sidecar import fork
+from model_exporter.sidecar.exposition import Response, plain, respond
+
+MAX_CONNECTIONS = 64
+MAX_REQUEST = 8192
+"""Bytes of a request's head."""
+CONNECTION_SECONDS = 10.0
+"""Longer than any scrape that Prometheus still waits for by default."""
+ACCEPT_PAUSE_SECONDS = 0.1
+"""Rest when the process has no file descriptors left."""
+
+
+class Connection:
+    """One client: first the request is read, then the response is written."""
+
+    __slots__ = ("deadline", "inbox", "outbox", "socket")
+
+    def __init__(self, client: socket.socket, deadline: float) -> None:
+        self.socket = client
+        self.deadline = deadline
+        self.inbox = b""
+        self.outbox = memoryview(b"")
+
+
+class MetricsServer:
+    """Serves a registry under `/metrics` until closed.
+
+    Attributes
+    ----------
+    port
+        The port it listens on, chosen by the system if 0 was asked for.
+    """
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        *,
+        addr: str,
+        port: int,
+        seconds: float = CONNECTION_SECONDS,
+    ) -> None:
+        self._registry = registry
+        self._seconds = seconds
+        family = socket.AF_INET6 if ":" in addr else socket.AF_INET
+        self._listener = socket.create_server((addr, port), family=family, backlog=128)
+        self._listener.setblocking(False)
+        self.port: int = self._listener.getsockname()[1]
+        self._waker, self._wakee = socket.socketpair()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._selector.register(self._wakee, selectors.EVENT_READ)
+        self._connections: dict[int, Connection] = {}
+        self._closing = False
+        self._pid_is_ours = True
+        self._thread = threading.Thread(target=self._run, name="model-exporter-http", daemon=True)
+        self._thread.start()
+        fork.track(self)
+
+    def close(self) -> None:
+        """Stop serving and free the port."""
+        if self._closing:
+            return
+        self._closing = True
+        with contextlib.suppress(OSError):
+            self._waker.send(b".")
+        if self._pid_is_ours:
+            self._thread.join(self._seconds)
+        self._release()
+
+    def __enter__(self) -> "MetricsServer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def after_fork(self) -> None:
+        """Let go of the parent's sockets: a child that held them would keep the port taken."""
+        self._pid_is_ours = False
+        self._closing = True
+        self._release()
+
+    def _release(self) -> None:
+        for connection in self._connections.values():
+            connection.socket.close()
+        self._connections.clear()
+        for item in (self._listener, self._waker, self._wakee):
+            item.close()
+        self._selector.close()
+
+    def _run(self) -> None:
+        while not self._closing:
+            for key, _ in self._selector.select(self._patience()):
+                if key.fileobj is self._listener:
+                    self._accept()
+                elif key.fileobj is not self._wakee:
+                    self._advance(key.data)
+            self._drop_late()
+
+    def _patience(self) -> float | None:
+        if not self._connections:
+            return None
+        first = min(connection.deadline for connection in self._connections.values())
+        return max(first - time.monotonic(), 0.0)
+
+    def _accept(self) -> None:
+        try:
+            client, _ = self._listener.accept()
+        except BlockingIOError:
+            return
+        except OSError:  # out of file descriptors; the client stays in the backlog
+            time.sleep(ACCEPT_PAUSE_SECONDS)
+            return
+        client.setblocking(False)
+        if len(self._connections) >= MAX_CONNECTIONS:
+            self._drop(min(self._connections.values(), key=lambda c: c.deadline))
+        connection = Connection(client, time.monotonic() + self._seconds)
+        self._connections[client.fileno()] = connection
+        self._selector.register(client, selectors.EVENT_READ, connection)
+
+    def _advance(self, connection: Connection) -> None:
+        if self._connections.get(connection.socket.fileno()) is not connection:
+            return  # dropped by an event before this one
+        try:
+            if connection.outbox:
+                self._send(connection)
+            else:
+                self._receive(connection)
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._drop(connection)
+
+    def _receive(self, connection: Connection) -> None:
+        received = connection.socket.recv(MAX_REQUEST)
+        connection.inbox += received
+        if b"\r\n\r\n" in connection.inbox:
+            response = self._respond(connection.inbox)
+        elif len(connection.inbox) >= MAX_REQUEST:
+            response = plain("431 Request Header Fields Too Large", "the request is too long")
+        elif received:
+            return
+        else:
+            self._drop(connection)
+            return
+        connection.outbox = memoryview(_bytes(response))
+        self._selector.modify(connection.socket, selectors.EVENT_WRITE, connection)
+
+    def _send(self, connection: Connection) -> None:
+        sent = connection.socket.send(connection.outbox)
+        connection.outbox = connection.outbox[sent:]
+        if not connection.outbox:
+            self._drop(connection)
+
+    def _respond(self, request: bytes) -> Response:
+        try:
+            method, target, headers = _parse(request)
+        except ValueError:
+            return plain("400 Bad Request", "this is not HTTP")
+        path, _, query = target.partition("?")
+        if path == "/":
+            return plain("200 OK", "model-exporter: metrics are at /metrics")
+        if path != "/metrics":
+            return plain("404 Not Found", "metrics are at /metrics")
+        try:
+            return respond(self._registry, method=method, query=query, headers=headers)
+        except ValueError:
+            return plain("400 Bad Request", "the query is not understood")
+        except Exception:  # another collector of the user's registry failed
+            return plain("500 Internal Server Error", "a collector of the registry failed")
+
+    def _drop_late(self) -> None:
+        now = time.monotonic()
+        for connection in [c for c in self._connections.values() if c.deadline <= now]:
+            self._drop(connection)
+
+    def _drop(self, connection: Connection) -> None:
+        self._connections.pop(connection.socket.fileno(), None)
+        with contextlib.suppress(KeyError, ValueError):
+            self._selector.unregister(connection.socket)
+        connection.socket.close()
+
+
+def _parse(request: bytes) -> tuple[str, str, dict[str, str]]:
+    """Return method, target and headers of a request."""
+    head, *lines = request.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
+    method, target, version = head.split(" ")
+    if not version.startswith("HTTP/1."):
+        raise ValueError(version)
+    pairs = (line.partition(":") for line in lines)
+    return method, target, {name.strip().lower(): value.strip() for name, _, value in pairs}
+
+
+def _bytes(response: Response) -> bytes:
+    headers: list[tuple[str, Any]] = [*response.headers, ("Connection", "close")]
+    lines = [f"HTTP/1.1 {response.status}", *(f"{name}: {value}" for name, value in headers)]
+    return "\r\n".join((*lines, "", "")).encode("latin-1") + response.body

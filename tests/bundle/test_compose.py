@@ -1,0 +1,107 @@
+"""The files that start the stack agree with each other; no container is started here."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import model_exporter
+
+
+@pytest.fixture(scope="module")
+def compose(root: Path) -> dict[str, Any]:
+    return yaml.safe_load((root / "compose.yaml").read_text())
+
+
+def mounts(service: dict[str, Any]) -> dict[str, str]:
+    """Return the host side by container side of a service's bind mounts."""
+    pairs = (volume.split(":") for volume in service.get("volumes", ()))
+    return {target: source for source, target, *_ in pairs if source.startswith("./")}
+
+
+def test_every_mounted_file_exists(compose: dict[str, Any], root: Path) -> None:
+    for name, service in compose["services"].items():
+        for source in mounts(service).values():
+            assert (root / source).exists(), (name, source)
+
+
+def test_named_volumes_and_configs_are_declared(compose: dict[str, Any]) -> None:
+    for service in compose["services"].values():
+        for volume in service.get("volumes", ()):
+            source = volume.split(":")[0]
+            assert source.startswith("./") or source in compose["volumes"]
+        for config in service.get("configs", ()):
+            assert config["source"] in compose["configs"]
+
+
+def test_images_are_pinned_and_ports_stay_on_this_machine(compose: dict[str, Any]) -> None:
+    for service in compose["services"].values():
+        name, _, tag = service["image"].partition(":")
+        assert tag
+        assert tag != "latest"
+        if name == "model-exporter":
+            assert tag == model_exporter.__version__
+        assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+
+
+def test_prometheus_finds_rules_targets_and_alertmanager(
+    compose: dict[str, Any], root: Path
+) -> None:
+    services = compose["services"]
+    config = yaml.safe_load((root / "alerting/prometheus/prometheus.yml").read_text())
+    bound = mounts(services["prometheus"])
+    (pattern,) = config["rule_files"]
+    assert list((root / bound[str(Path(pattern).parent)]).glob(Path(pattern).name))
+    targets = [
+        target
+        for job in [*config["scrape_configs"], *config["alerting"]["alertmanagers"]]
+        for static in job["static_configs"]
+        for target in static["targets"]
+    ]
+    for target in targets:
+        host, _, port = target.partition(":")
+        if host != "localhost":
+            assert any(p.endswith(f":{port}") for p in services[host]["ports"]), target
+
+
+def test_prometheus_accepts_its_configuration(root: Path, run: Any, require_tool: Any) -> None:
+    path = root / "alerting/prometheus/prometheus.yml"
+    done = run(require_tool("promtool"), "check", "config", "--syntax-only", path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_grafana_is_provisioned_with_these_dashboards(compose: dict[str, Any], root: Path) -> None:
+    bound = mounts(compose["services"]["grafana"])
+    provisioning = root / "dashboards/provisioning"
+    (provider,) = yaml.safe_load((provisioning / "dashboards.yaml").read_text())["providers"]
+    assert (root / bound[provider["options"]["path"]]).samefile(root / "dashboards")
+    (source,) = yaml.safe_load((provisioning / "datasources.yaml").read_text())["datasources"]
+    assert source["type"] == "prometheus"
+    assert source["url"] == "http://prometheus:9090"
+
+
+def test_alertmanager_finds_its_templates(compose: dict[str, Any], root: Path) -> None:
+    bound = mounts(compose["services"]["alertmanager"])
+    config = yaml.safe_load((root / "alerting/alertmanager/alertmanager.yml").read_text())
+    (pattern,) = config["templates"]
+    assert list((root / bound[str(Path(pattern).parent)]).glob(Path(pattern).name))
+
+
+def test_the_image_is_small_and_unprivileged(root: Path) -> None:
+    stages = (root / "Dockerfile").read_text().split("\nFROM ")
+    final = stages[-1]
+    assert len(stages) == 2
+    assert "\nUSER 65532:65532\n" in final
+    assert "pip install" not in final
+    assert 'ENTRYPOINT ["model-exporter"]' in final
+
+
+def test_the_configuration_of_the_job_is_one_it_accepts(
+    compose: dict[str, Any], tmp_path: Path
+) -> None:
+    config = pytest.importorskip("model_exporter.job.config")
+    path = tmp_path / "exporter.yml"
+    path.write_text(compose["configs"]["exporter"]["content"])
+    loaded = config.load(path)
+    assert loaded.listen == ("0.0.0.0", 9920)

@@ -1,0 +1,156 @@
+"""Bad configuration: one clear line that names file, key and remedy, and exit status 2."""
+
+from pathlib import Path
+
+import pytest
+
+from model_exporter.baseline import Baseline
+from model_exporter.cli import main
+from model_exporter.job.config import load
+from model_exporter.records import Task
+
+GOOD = """\
+listen: 127.0.0.1:9920
+state: ./state
+poll_interval: 30s
+models:
+  - name: churn
+    task: binary
+    positive_label: 1
+    baseline: churn.baseline.json
+    predictions:
+      type: csv
+      path: predictions.csv
+      columns: {id: prediction_id, timestamp: timestamp, version: model_version, score: score}
+    labels:
+      type: csv
+      path: labels/*.csv
+      columns: {id: prediction_id, label: label, timestamp: label_timestamp}
+    features: {numeric: [age], categorical: [country]}
+    segments: [country]
+    windows: [1d, 7d]
+    maturity: 0s
+    expectations: {accuracy: {min: 0.9}}
+"""
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "predictions.csv").write_text(
+        "prediction_id,timestamp,model_version,prediction,score,age,country\n"
+        "a,2026-01-01T00:00:00Z,v1,1,0.9,31,DE\n"
+    )
+    (tmp_path / "labels" / "1.csv").write_text(
+        "prediction_id,label,label_timestamp\na,1,2026-01-02T00:00:00Z\n"
+    )
+    table = {"age": [1, 2, 3], "country": ["DE", "FR", "DE"], "prediction": [0, 1, 1]}
+    features = {"numeric": ["age"], "categorical": ["country"]}
+    Baseline.from_table(table, task="binary", features=features).save(
+        tmp_path / "churn.baseline.json"
+    )
+    (tmp_path / "exporter.yml").write_text(GOOD)
+    return tmp_path
+
+
+def test_good(directory: Path, capsys) -> None:
+    assert main(["check-config", str(directory / "exporter.yml")]) == 0
+    assert "ok" in capsys.readouterr().out
+    model = load(directory / "exporter.yml").models[0]
+    assert model.task is Task.BINARY
+    assert [w.seconds for w in model.windows] == [86_400, 604_800]
+    assert model.predictions.path == directory / "predictions.csv"
+
+
+BAD = {
+    "unknown key": ("windows: [1d", "window: [1d", "models[churn].window", "did you mean 'windows'"),
+    "unknown top-level key": ("listen:", "listne:", "listne", "did you mean 'listen'"),
+    "unknown column key": ("id: prediction_id, timestamp", "ident: prediction_id, timestamp",
+                           "predictions.columns.ident", "unknown key"),
+    "duplicate key": ("    task: binary", "    task: binary\n    task: binary", "models[0]", "given twice"),
+    "missing key": ("    task: binary\n", "", "models[0]", "'task' is missing"),
+    "missing file": ("predictions.csv", "prediction.csv", "models[churn].predictions", "no such file"),
+    "missing directory": ("labels/*.csv", "label/*.csv", "models[churn].labels", "no directory"),
+    "missing baseline": ("churn.baseline", "chrun.baseline", "models[churn].baseline",
+                         "model-exporter baseline"),
+    "wrong column": ("score: score", "score: scroe", "models[churn].predictions", "no column 'scroe'"),
+    "wrong feature": ("[age]", "[wage]", "models[churn].predictions", "no column 'wage'"),
+    "wrong segment": ("segments: [country]", "segments: [land]", "models[churn]", "no column 'land'"),
+    "label of another type": ("label: label", "label: prediction_id", "models[churn].labels",
+                              "expected one of the classes 0, 1"),
+    "timestamp of another type": ("timestamp: label_timestamp", "timestamp: prediction_id",
+                                  "labels.columns.timestamp", "expected a timestamp"),
+    "categorical as numeric": ("[age]", "[age, model_version]", "features", "expected a number"),
+    "negative window": ("[1d, 7d]", "[-1d]", "models[churn].windows", "negative"),
+    "window without unit": ("[1d, 7d]", "[7]", "models[churn].windows", "not a duration"),
+    "empty window": ("[1d, 7d]", "[0s]", "models[churn].windows", "no time at all"),
+    "repeated window": ("[1d, 7d]", "[1d, 24h]", "models[churn].windows", "the same"),
+    "negative maturity": ("maturity: 0s", "maturity: -1d", "models[churn].maturity", "negative"),
+    "unknown task": ("task: binary", "task: binry", "models[0].task", "did you mean 'binary'"),
+    "unknown source": ("type: csv", "type: cvs", "type", "did you mean 'csv'"),
+    "unknown score": ("accuracy:", "acuracy:", "expectations.acuracy", "did you mean 'accuracy'"),
+    "unknown bound": ("min: 0.9", "mni: 0.9", "expectations.accuracy.mni", "did you mean 'min'"),
+    "text for a number": ("min: 0.9", "min: high", "expectations.accuracy.min", "a number"),
+    "list for a mapping": ("{accuracy: {min: 0.9}}", "[accuracy]", "expectations", "a mapping"),
+    "no port": ("127.0.0.1:9920", "localhost", "listen", "host:port"),
+    "alias": ("windows: [1d, 7d]", "windows: &w [1d]\n    segments2: *w", "", "aliases"),
+    "not YAML": ("models:", "models: [", "", "not valid YAML"),
+    "baseline of another task": ("task: binary\n    positive_label: 1", "task: regression",
+                                 "models[churn].baseline", "is of a binary model"),
+    "kind unlike the baseline's": ("numeric: [age], categorical: [country]",
+                                   "categorical: [age, country]", "features", "categorical here and numeric"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("command", ["check-config", "once"])
+def test_refused(directory: Path, capsys, name: str, command: str) -> None:
+    """One line with file, line, key and remedy; exit status 2; nothing on stdout."""
+    old, new, key, remedy = BAD[name]
+    path = directory / "exporter.yml"
+    assert old in GOOD
+    path.write_text(GOOD.replace(old, new))
+    arguments = (
+        [command, str(path)] if command == "check-config" else [command, "--config", str(path)]
+    )
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert str(path) in err
+    assert key in err
+    assert remedy in err
+
+
+def test_no_configuration(tmp_path: Path, capsys) -> None:
+    assert main(["serve", "--config", str(tmp_path / "none.yml")]) == 2
+    assert "cannot read the configuration" in capsys.readouterr().err
+
+
+def test_empty_glob_is_fine(directory: Path) -> None:
+    """Labels that have not come yet are no mistake."""
+    (directory / "labels" / "1.csv").unlink()
+    assert main(["check-config", str(directory / "exporter.yml")]) == 0
+
+
+def test_state_in_use(directory: Path, capsys) -> None:
+    """A second process on the same state directory is refused."""
+    import subprocess
+    import sys
+
+    hold = (
+        "import sys; from pathlib import Path; from model_exporter.job.config import load\n"
+        "from model_exporter.job.store import Store\n"
+        "c = load(sys.argv[1])\n"
+        "with Store(c.state, c.models[0]): print('held', flush=True); sys.stdin.read()"
+    )
+    path = str(directory / "exporter.yml")
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        assert main(["once", "--config", path]) == 2
+        assert "in use by another process" in capsys.readouterr().err
+        process.communicate()
+    assert main(["once", "--config", path]) == 0
