@@ -139,6 +139,7 @@ JOB_FAMILIES = (
     Family("model_source_up", GAUGE, "1", "1 if the last read of the source succeeded, else 0.", ("model_name", "source"), JOB),
     Family("model_source_last_success_timestamp_seconds", GAUGE, "seconds", "Unix time of the last successful read of the source.", ("model_name", "source"), JOB, volatile=True),
     Family("model_source_rows_total", COUNTER, "records", "Records read from the source since the process started.", ("model_name", "source"), JOB, volatile=True),
+    Family("model_source_invalid_total", COUNTER, "records", "Distinct records that could not be used: without id, timestamp or outcome, or with one of another type.", ("model_name", "source"), JOB),
     Family("model_evaluation_last_success_timestamp_seconds", GAUGE, "seconds", "Unix time as of which the model was last evaluated.", ("model_name",), JOB),
     Family("model_evaluation_duration_seconds", GAUGE, "seconds", "Duration of the last evaluation.", ("model_name",), JOB, volatile=True),
     Family("model_newest_prediction_timestamp_seconds", GAUGE, "seconds", "Timestamp of the newest prediction known.", ("model_name",), JOB),

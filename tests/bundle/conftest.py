@@ -60,7 +60,9 @@ def selectors(query: str) -> list[Selector]:
         ranged = isinstance(node, promql_parser.MatrixSelector)
         vector = node.vector_selector if ranged else node
         if isinstance(vector, promql_parser.VectorSelector):
-            matchers = tuple((m.name, m.op.name, m.value) for m in vector.matchers.matchers)
+            matchers = tuple(
+                (m.name, str(m.op).rpartition(".")[2], m.value) for m in vector.matchers.matchers
+            )
             found.append(Selector(vector.name or "", matchers, function, ranged))
     return found
 

@@ -7,6 +7,8 @@ import pytest
 import yaml
 
 import model_exporter
+from model_exporter import Baseline
+from model_exporter.job.config import load
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +102,10 @@ def test_the_image_is_small_and_unprivileged(root: Path) -> None:
 def test_the_configuration_of_the_job_is_one_it_accepts(
     compose: dict[str, Any], tmp_path: Path
 ) -> None:
-    config = pytest.importorskip("model_exporter.job.config")
+    reference = {"age": [20, 30, 40], "prediction": [0, 1, 1]}
+    baseline = Baseline.from_table(reference, task="binary", features={"numeric": ["age"]})
+    baseline.save(tmp_path / "churn.baseline.json")
     path = tmp_path / "exporter.yml"
-    path.write_text(compose["configs"]["exporter"]["content"])
-    loaded = config.load(path)
-    assert loaded.listen == ("0.0.0.0", 9920)
+    content = compose["configs"]["exporter"]["content"]
+    path.write_text(content.replace("/data/", f"{tmp_path}/"))
+    assert load(path).listen == ("0.0.0.0", 9920)

@@ -185,6 +185,7 @@ def test_links_lead_to_dashboards_that_exist(dashboards: list[Json], alerts: Jso
     assert linked <= uids
 
 
+@pytest.mark.filterwarnings("ignore:Prefer using dashboardv2:DeprecationWarning")
 def test_grafana_types_know_every_key(dashboards: list[Json]) -> None:
     """A key that the SDK does not know is gone after a round trip through its types."""
     from grafana_foundation_sdk.cog.encoder import JSONEncoder

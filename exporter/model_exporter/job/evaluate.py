@@ -13,7 +13,7 @@ from model_exporter.job.columns import feature_names, score_classes
 from model_exporter.job.config import Expectation, ModelConfig
 from model_exporter.job.snapshot import Histogram, Snapshot
 from model_exporter.job.statements import DELAY_EDGES
-from model_exporter.job.store import Store
+from model_exporter.job.store import LABELS, PREDICTIONS, Store
 from model_exporter.job.values import read_values
 from model_exporter.job.windows import Group, Totals, WindowTotals, read_windows
 from model_exporter.records import Estimate, LabelOutcome, Subject, Task
@@ -236,9 +236,10 @@ def _lifetime(snapshot: Snapshot, store: Store) -> None:
             "model_label_delay_seconds", (model.name, version), _delay_histogram(buckets)
         )
     joined = sum(ledger.values())
-    ledger[LabelOutcome.INVALID] = _one(
-        store, "SELECT count(*) FROM invalid WHERE source = 'labels'"
-    )
+    invalid = dict(store.query("SELECT source, count(*) FROM invalid GROUP BY source"))
+    for source in (PREDICTIONS, LABELS) if model.labels else (PREDICTIONS,):
+        snapshot.put("model_source_invalid_total", (model.name, source), invalid.get(source, 0))
+    ledger[LabelOutcome.INVALID] = invalid.get(LABELS, 0)
     for outcome, count in ledger.items():
         snapshot.put("model_labels_total", (model.name, outcome), count)
     known = _one(store, f"SELECT count(*) FROM label WHERE ts <= {store.now}")

@@ -73,7 +73,7 @@ class Service:
         Raises
         ------
         ModelExporterError
-            If it is refused; the old one stays.
+            If it is refused; the old one stays. `listen` takes effect at the next start.
         """
         with self._reloading:
             try:
@@ -82,11 +82,21 @@ class Service:
                 self._status(loaded=False)
                 raise
             self._stop_workers()
-            self._config = config
-            with self._publishing:
-                self._snapshots.clear()
+            before, self._config = self._config, config
+            try:
+                self._start_workers()
+            except Exception:
+                self._config = before
+                self._start_workers()
+                self._status(loaded=False)
+                raise
+            self._forget_removed()
             self._status(loaded=True)
-            self._start_workers()
+
+    def _forget_removed(self) -> None:
+        known = {"", *(model.name for model in self._config.models)}
+        with self._publishing:
+            self._snapshots = {k: v for k, v in self._snapshots.items() if k in known}
 
     def _start_workers(self) -> None:
         stack = ExitStack()

@@ -37,7 +37,7 @@ def read_section(path: Path) -> "Section":
     try:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             if isinstance(event, yaml.AliasEvent):
-                line = event.start_mark.line + 1
+                line = event.start_mark.line + 1  # type: ignore[union-attr]  # set by the scanner
                 raise ConfigError(f"{path}:{line}: YAML aliases are not supported; write it out")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:

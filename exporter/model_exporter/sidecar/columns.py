@@ -3,7 +3,7 @@
 import itertools
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -192,7 +192,13 @@ class NumericBins:
 class CategoricalBins:
     """Counts a categorical column in the categories of the baseline."""
 
-    def __init__(self, distribution: CategoricalDistribution) -> None:
+    def __init__(
+        self,
+        distribution: CategoricalDistribution,
+        *,
+        text: Callable[[Any], str | None] = category_text,
+    ) -> None:
+        self._text = text
         self.names = distribution.bins
         self._places = {text: i for i, text in enumerate(distribution.categories)}
         self._other = len(distribution.categories)
@@ -222,7 +228,7 @@ class CategoricalBins:
             return SKIPPED
         if isinstance(value, (list, tuple, dict, set, bytes, np.ndarray)):
             return INVALID
-        text = category_text(value)
+        text = self._text(value)
         return MISSING if text is None else self._places.get(text, self._other)
 
 
@@ -230,8 +236,10 @@ SKIPPED = INVALID - 1
 """Place of a value that was not captured; the lowest, so that counts can start there."""
 
 
-def bins_of(distribution: Distribution) -> NumericBins | CategoricalBins:
-    """Return the counter for a distribution of either kind."""
+def bins_of(
+    distribution: Distribution, *, text: Callable[[Any], str | None] = category_text
+) -> NumericBins | CategoricalBins:
+    """Return the counter for a distribution of either kind; `text` names categories."""
     if isinstance(distribution, NumericDistribution):
         return NumericBins(distribution)
-    return CategoricalBins(distribution)
+    return CategoricalBins(distribution, text=text)

@@ -6,7 +6,7 @@ Flat and fixed, so that counts of several processes can be added by adding their
 import numpy as np
 from numpy.typing import NDArray
 
-from model_exporter.distribution import Distribution
+from model_exporter.distribution import Distribution, category_text
 from model_exporter.records import Subject, Task
 from model_exporter.sidecar.columns import (
     REASONS,
@@ -30,6 +30,7 @@ class Subjects:
     def __init__(self, settings: Settings) -> None:
         self.distributions: dict[tuple[Subject, str], Distribution] = {}
         self.bins: dict[tuple[Subject, str], NumericBins | CategoricalBins] = {}
+        self._class_name = settings.class_namer()
         baseline = settings.baseline
         if baseline is None:
             return
@@ -40,8 +41,9 @@ class Subjects:
             self._add(Subject.SCORE, name, scores)
 
     def _add(self, subject: Subject, feature: str, distribution: Distribution) -> None:
+        text = self._class_name if subject is Subject.PREDICTION else category_text
         self.distributions[subject, feature] = distribution
-        self.bins[subject, feature] = bins_of(distribution)
+        self.bins[subject, feature] = bins_of(distribution, text=text)
 
 
 class Histogram:

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from model_exporter.distribution import category_text
 from model_exporter.records import Subject, Task
 from model_exporter.sidecar.columns import BLOCK, Column, numbers
 from model_exporter.sidecar.counters import MAX_CLASSES, MAX_ERROR_TYPES, Counters, Subjects
@@ -62,7 +61,9 @@ class Fold:
     ) -> None:
         self.settings = settings
         self.subjects = subjects
-        self.classes = Names(settings.classes[:MAX_CLASSES], limit=MAX_CLASSES)
+        self._class_name = settings.class_namer()
+        known = (self._class_name(text) or "" for text in settings.classes[:MAX_CLASSES])
+        self.classes = Names(known, limit=MAX_CLASSES)
         self.error_types = Names(limit=MAX_ERROR_TYPES)
         self.window = Window(settings.window_rows, settings.window_ns)
         self.counters = Counters(settings, self.subjects)
@@ -71,7 +72,9 @@ class Fold:
         self._faults = faults
         self._log = log
         self._first = FIXED + has_ids
-        self.reader = OutputReader(settings.task, settings.positive_label)
+        self.reader = OutputReader(
+            settings.task, settings.positive_label, name=self._class_name
+        )
         self._slots = Lookup(self._class_slot)
 
     def reset(self) -> None:
@@ -179,5 +182,5 @@ class Fold:
         ]
 
     def _class_slot(self, value: Any) -> int:
-        text = category_text(value)
+        text = self._class_name(value)
         return NO_CLASS if text is None else self.classes.slot(text)

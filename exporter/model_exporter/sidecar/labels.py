@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from model_exporter.distribution import OPPOSITES, TRUTHS, category_text
 from model_exporter.records import OTHER
 
 MAX_LENGTH = 64
@@ -21,6 +22,35 @@ def clean_label(text: str) -> str:
     if not text.isprintable():
         text = "".join(character for character in text if character.isprintable())
     return text[:MAX_LENGTH] or OTHER
+
+
+def class_namer(
+    classes: Iterable[str], *, positive_label: str | None
+) -> Callable[[Any], str | None]:
+    """Return what gives the text of a predicted class; None for a missing one.
+
+    For a binary model True and False are the classes they stand for, as they are to the baseline
+    and the job.
+
+    Examples
+    --------
+    >>> name = class_namer(["no", "yes"], positive_label="yes")
+    >>> [name(value) for value in (True, "no", 1.0, None)]
+    ['yes', 'no', '1', None]
+    """
+    if positive_label is None or positive_label.lower() in TRUTHS:
+        return category_text
+    others = {c for c in classes if c.lower() not in TRUTHS} - {positive_label}
+    negative = others.pop() if len(others) == 1 else OPPOSITES.get(positive_label)
+    if negative is None:
+        return category_text
+    truths = {"true": positive_label, "false": negative}
+
+    def name(value: Any) -> str | None:
+        text = category_text(value)
+        return None if text is None else truths.get(text.lower(), text)
+
+    return name
 
 
 class Names:

@@ -189,6 +189,7 @@ def log_schema(settings: Settings) -> LogSchema:
         bins=() if baseline is None else tuple(baseline.features),
         segments=settings.log.segments,
         features=settings.log.features,
+        class_name=settings.class_namer(),
         numeric=frozenset(
             name
             for name, distribution in (baseline.features.items() if baseline else ())

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +32,7 @@ class LogSchema(NamedTuple):
     segments: tuple[str, ...]
     features: tuple[str, ...]
     numeric: frozenset[str]
+    class_name: Callable[[Any], str | None]
 
 
 class LogRows(NamedTuple):
@@ -67,11 +68,11 @@ class LogRows(NamedTuple):
         made = dict(zip(missing, uuid7s(self.ends_ns[missing]), strict=True)) if missing else {}
         return [made[i] if text is None else text for i, text in enumerate(self.ids)]
 
-    def predictions(self) -> list[Any]:
+    def predictions(self, name: Callable[[Any], str | None]) -> list[Any]:
         """Return predicted classes as text, or values as numbers; None where there is none."""
         if self.outputs.classes is None:
             return finite(self.outputs.values)
-        return [category_text(c) for c in self.outputs.classes]
+        return list(map(name, self.outputs.classes))
 
 
 def finite(values: NDArray[np.float64]) -> list[float | None]:
@@ -120,7 +121,7 @@ def json_lines(schema: LogSchema, rows: LogRows) -> bytes:
         "timestamp": [f"{text}Z" for text in micro],
         "model_name": [schema.model_name] * rows.size,
         "model_version": [schema.model_version] * rows.size,
-        "prediction": rows.predictions(),
+        "prediction": rows.predictions(schema.class_name),
     }
     if schema.task is Task.BINARY:
         columns["score"] = finite(rows.outputs.values)
@@ -166,7 +167,7 @@ def arrow_table(schema: LogSchema, rows: LogRows) -> Any:
         "model_version": pa.array([schema.model_version] * size, text),
     }
     predicted = number if schema.task is Task.REGRESSION else text
-    columns["prediction"] = pa.array(rows.predictions(), predicted)
+    columns["prediction"] = pa.array(rows.predictions(schema.class_name), predicted)
     if schema.task is Task.BINARY:
         columns["score"] = pa.array(finite(rows.outputs.values), number)
     scores = rows.outputs.scores

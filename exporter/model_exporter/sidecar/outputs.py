@@ -63,9 +63,14 @@ class OutputReader:
     ----------
     positive_label
         The class whose probability is the score of a binary model.
+    name
+        Gives the text of a class.
     """
 
-    def __init__(self, task: Task, positive_label: str) -> None:
+    def __init__(
+        self, task: Task, positive_label: str, *, name: Callable[[Any], str | None] = category_text
+    ) -> None:
+        self._name = name
         self._regression = task is Task.REGRESSION
         self._binary = task is Task.BINARY
         self._positive = positive_label
@@ -90,12 +95,11 @@ class OutputReader:
         if self._regression:
             return prediction
         scores = tuple(
-            (category_text(name) or "", _scalar(p))
-            for name, p in (output.get("scores") or {}).items()
+            (self._name(c) or "", _scalar(p)) for c, p in (output.get("scores") or {}).items()
         )
         score = _scalar(output.get("score"))
         if score is None and scores:
-            wanted = self._positive if self._binary else category_text(prediction)
+            wanted = self._positive if self._binary else self._name(prediction)
             score = dict(scores).get(wanted or "")
         return (prediction, score, () if self._binary else scores)
 
@@ -111,7 +115,7 @@ class OutputReader:
     def _batch_from_mapping(self, output: Mapping[str, Any]) -> tuple[int, Any]:
         columns: dict[str, Any] = {k: _column(output[k]) for k in KEYS[:2] if k in output}
         by_class = output.get("scores") or {}
-        scores = {category_text(name) or "": _column(p) for name, p in by_class.items()}
+        scores = {self._name(c) or "": _column(p) for c, p in by_class.items()}
         lengths = {len(column) for column in (*columns.values(), *scores.values())}
         if len(lengths) != 1:
             raise TelemetryError(
@@ -138,7 +142,7 @@ class OutputReader:
         if values is None and self._binary:
             values = scores.get(self._positive)
         elif values is None and classes is not None and scores:
-            values = _of_class(scores, classes)
+            values = _of_class(scores, [self._name(c) or "" for c in classes])
         size = len(next(c for c in (classes, values, *scores.values()) if c is not None))
         values = np.full(size, math.nan) if values is None else values
         return Outputs(classes or [None] * size, values, {} if self._binary else scores)
@@ -209,9 +213,8 @@ def _column(values: Any) -> Column:
 
 
 def _of_class(
-    scores: Mapping[str, NDArray[np.float64]], classes: Sequence[Any]
+    scores: Mapping[str, NDArray[np.float64]], texts: Sequence[str]
 ) -> NDArray[np.float64]:
-    texts = [category_text(c) or "" for c in classes]
     found = [scores[t][i] if t in scores else math.nan for i, t in enumerate(texts)]
     return np.array(found, dtype=np.float64)
 

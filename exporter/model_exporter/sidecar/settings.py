@@ -3,7 +3,7 @@
 import itertools
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from model_exporter.distribution import NumericDistribution, category_text
 from model_exporter.errors import ConfigError
 from model_exporter.records import Task
 from model_exporter.sidecar.clock import Clock
+from model_exporter.sidecar.labels import class_namer
 
 LATENCY_BUCKETS = (
     *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
@@ -71,6 +72,11 @@ class Settings(NamedTuple):
         baseline = tuple(self.baseline.features) if self.baseline else ()
         extra = (*self.log.features, *self.log.segments) if self.log else ()
         return tuple(dict.fromkeys((*baseline, *extra)))
+
+    def class_namer(self) -> Callable[[Any], str | None]:
+        """Return what gives the text of a predicted class."""
+        positive = self.positive_label if self.task is Task.BINARY else None
+        return class_namer(self.classes, positive_label=positive)
 
     def same_as(self, other: "Settings") -> bool:
         """Return whether a monitor of the other settings may share this one's counts and log."""
