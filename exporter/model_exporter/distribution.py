@@ -21,8 +21,7 @@ INVALID = -2
 """Bin index of a value of another type, or of one that is not finite."""
 
 TRUTHS = frozenset({"true", "false"})
-OPPOSITES = {"1": "0", "0": "1"}
-"""The negative class where only the positive one is known."""
+OPPOSITES = {"1": "0", "0": "1"}  # where only the positive class is known
 
 DECILES = np.arange(1, 10) / 10
 DIGITS = 12
@@ -82,9 +81,9 @@ def class_texts(
     if negative is None or not spoken:
         return texts
     names = {text: positive_label if text.lower() == "true" else negative for text in spoken}
-    return [
-        np.array([names.get(text, text) for text in column], dtype=np.object_) for column in texts
-    ]
+    for column in texts:
+        column[:] = [names.get(text, text) for text in column]
+    return texts
 
 
 def numeric_values(column: ArrayLike) -> NDArray[np.float64]:

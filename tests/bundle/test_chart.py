@@ -88,6 +88,17 @@ def test_configuration_reaches_the_pod_as_it_was_given(render: Callable, chart: 
     assert yaml.safe_load(config["data"]["exporter.yml"]) == expected
 
 
+def test_configuration_may_be_a_file(render: Callable, tmp_path: Path) -> None:
+    path = tmp_path / "exporter.yml"
+    path.write_text("# ours\nlisten: 127.0.0.1:1\nmodels: [{name: churn, task: binary}]\n")
+    objects = render("--set-file", f"config={path}", "--set", "serviceAccount.create=false")
+    assert yaml.safe_load(only(objects, "ConfigMap")["data"]["exporter.yml"]) == {
+        "listen": "0.0.0.0:9920",
+        "state": "/var/lib/model-exporter",
+        "models": [{"name": "churn", "task": "binary"}],
+    }
+
+
 def test_a_changed_configuration_is_a_new_pod(render: Callable) -> None:
     def checksum(*options: str) -> str:
         template = only(render(*options), "StatefulSet")["spec"]["template"]
@@ -150,7 +161,7 @@ def test_service_monitor_finds_the_service(render: Callable) -> None:
         "persistence.size=much",
         "service.port=0",
         "serviceMonitor.interval=often",
-        "config.listen=0.0.0.0:1",
+        "config=",
         "prometheusRule.runbookUrl=https://x/",
         "config.models[0].name=x",
     ],

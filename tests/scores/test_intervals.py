@@ -7,11 +7,12 @@ those that the docstrings state, widened by what 400 draws may miss.
 import numpy as np
 import pytest
 
-from model_exporter.records import Task
+from model_exporter.records import Estimate, Task
 from model_exporter.scores import SCORES
 from model_exporter.scores.intervals import MINIMUM_ROWS, student, wilson
 from model_exporter.scores.statistics import statistics_from_rows
 
+AREAS = {("model_roc_auc",), ("model_average_precision",)}
 POPULATION = 50_000
 DRAWS = 400
 
@@ -36,27 +37,36 @@ def regression(*, heavy: bool, seed: int) -> dict:
     return {"labels": y, "predictions": y + 0.5 + 3 * noise, "scores": {}}
 
 
-def coverage(task: Task, population: dict, rows: int) -> dict[tuple, float]:
-    """Return the share of draws whose interval holds the population's score."""
-    rng = np.random.default_rng(rows)
+def given(task: Task, population: dict) -> dict:
+    """Return what `statistics_from_rows` needs beside the rows."""
     classes = tuple(map(str, range(len(set(population["labels"].tolist())))))
-    given = {
+    return {
         "task": task,
         "classes": () if task is Task.REGRESSION else classes,
         "positive_label": 1 if task is Task.BINARY else None,
     }
+
+
+def take(population: dict, index: np.ndarray) -> dict:
+    """Return the rows of an index."""
+    return {
+        "labels": population["labels"][index],
+        "predictions": population["predictions"][index],
+        "scores": {name: column[index] for name, column in population["scores"].items()},
+    }
+
+
+def coverage(task: Task, population: dict, rows: int) -> dict[tuple, float]:
+    """Return the share of draws whose interval holds the population's score."""
+    rng = np.random.default_rng(rows)
+    known = given(task, population)
     scores = [score for score in SCORES if task in score.tasks]
-    truth = statistics_from_rows(**given, **population)
+    truth = statistics_from_rows(**known, **population)
     truths = {s.name: {k: e.value for k, e in s.compute(truth).items()} for s in scores}
     hits: dict[tuple, list[bool]] = {}
     for _ in range(DRAWS):
-        i = rng.integers(0, POPULATION, rows)
-        drawn = statistics_from_rows(
-            **given,
-            labels=population["labels"][i],
-            predictions=population["predictions"][i],
-            scores={name: column[i] for name, column in population["scores"].items()},
-        )
+        index = rng.integers(0, POPULATION, rows)
+        drawn = statistics_from_rows(**known, **take(population, index))
         for score in scores:
             for key, e in score.compute(drawn).items():
                 true = truths[score.name][key]
@@ -87,6 +97,33 @@ def test_intervals_hold_the_truth(case: str, rows: int) -> None:
     least = (LEAST_HEAVY if case == "heavy tails" else LEAST)[rows]
     narrow = {name: share for name, share in coverage(*CASES[case], rows).items() if share < least}
     assert not narrow
+
+
+@pytest.mark.parametrize("case", ["binary", "multiclass", "heavy tails"])
+def test_widths_are_those_of_the_jackknife(case: str) -> None:
+    """Leaving out one row at a time is a second way to every standard error.
+
+    At 800 rows the two agree within 2 %, 5 % for classes with 80 rows. Areas that are averaged
+    over classes are wider on purpose, by at most the root of 2.
+    """
+    task, population = CASES[case]
+    known, rows = given(task, population), take(population, np.arange(800))
+    scores = [score for score in SCORES if task in score.tasks]
+
+    def estimates(index: np.ndarray) -> dict[tuple, Estimate]:
+        found = statistics_from_rows(**known, **take(rows, index))
+        return {(s.name, *k): e for s in scores for k, e in s.compute(found).items()}
+
+    everything = np.arange(800)
+    left_out = [estimates(np.delete(everything, i)) for i in range(800)]
+    for key, estimate in estimates(everything).items():
+        deviations = np.array([found[key].value for found in left_out]) - estimate.value
+        width = 2 * 1.96 * np.sqrt((deviations**2).sum())
+        ratio = (estimate.upper - estimate.lower) / width
+        if key == ("model_calibration_error",):
+            continue  # its distribution is not normal: see its docstring
+        averaged = case == "multiclass" and key in AREAS
+        assert 0.95 < ratio < (1.45 if averaged else 1.03), key
 
 
 def test_areas_of_rare_positives_hold_the_truth() -> None:

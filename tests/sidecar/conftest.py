@@ -29,17 +29,18 @@ class FakeClock(Clock):
         self.elapsed_ns += round(seconds * 1e9)
 
 
-Read = Callable[..., float | None]
+@pytest.fixture(scope="session")
+def reader() -> Callable[..., Callable[..., float | None]]:
+    """Return, for a monitor, a function that reads one sample; None where there is none."""
 
+    def of(monitor: ModelMonitor, name: str = "m", version: str = "") -> Callable[..., Any]:
+        def read(metric: str, **labels: str) -> float | None:
+            every = {"model_name": name, "model_version": version, **labels}
+            return monitor.registry.get_sample_value(metric, every)
 
-def reader(monitor: ModelMonitor, name: str = "m", version: str = "") -> Read:
-    """Return a function that reads one sample, None where there is no such series."""
+        return read
 
-    def read(metric: str, **labels: str) -> float | None:
-        every = {"model_name": name, "model_version": version, **labels}
-        return monitor.registry.get_sample_value(metric, every)
-
-    return read
+    return of
 
 
 @pytest.fixture
@@ -86,11 +87,23 @@ def make_baseline(task: str) -> Baseline:
     return Baseline.from_table(table, task=task, features=features, **scores)
 
 
+class Baselines(dict[str, Baseline]):
+    """Baselines by task, with a short repr for hypothesis to print."""
+
+    def __repr__(self) -> str:
+        return "Baselines()"
+
+
 @pytest.fixture(params=["binary", "multiclass", "regression"])
 def task(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="session")
+def baselines() -> dict[str, Baseline]:
+    return Baselines({task: make_baseline(task) for task in ("binary", "multiclass", "regression")})
+
+
 @pytest.fixture
-def baseline(task: str) -> Baseline:
-    return make_baseline(task)
+def baseline(task: str, baselines: dict[str, Baseline]) -> Baseline:
+    return baselines[task]

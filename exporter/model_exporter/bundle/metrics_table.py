@@ -12,7 +12,8 @@ def render() -> str:
     """Return the block, markers included."""
     parts = (
         BEGIN,
-        f"All but a few carry {_labels(MODEL)}; the tables name the further labels.",
+        f"Most carry {_labels(MODEL)}: the tables name the labels beyond these two, and all labels"
+        " of the few that lack one of them.",
         "**From the model's process**",
         _table(SIDECAR_FAMILIES),
         "**From the exporter job**",
@@ -51,6 +52,8 @@ def _scores() -> str:
 
 
 def _further(labels: tuple[str, ...]) -> str:
+    if not set(MODEL) <= set(labels):
+        return _labels(labels) or "none"
     return _labels(tuple(label for label in labels if label not in MODEL))
 
 

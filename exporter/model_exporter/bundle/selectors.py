@@ -8,7 +8,7 @@ a query that forgets to leave them out counts everything twice.
 TARGET = 'job=~"$job", instance=~"$instance"'
 MODEL = f'{TARGET}, model_name=~"$model_name"'
 VERSION = f'{MODEL}, model_version=~"$model_version", model_version!="all"'
-WINDOWED = f'{VERSION}, window=~"$window"'
+WINDOWED = f'{VERSION}, window="$window"'
 WHOLE = f'{WINDOWED}, segment="", segment_value=""'
 SEGMENTS = f'{WINDOWED}, segment!=""'
 FEATURE_DRIFT = f'{WINDOWED}, subject="feature"'

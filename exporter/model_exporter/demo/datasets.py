@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 DATA = Path(__file__).parent / "data"
+VERSION = "v1"
 
 Columns = Mapping[str, list[Any]]
 """A table as lists of one length, by column name."""
@@ -76,7 +77,7 @@ LOANS = Dataset(
     categorical=("salary_range", "repaid_loan_on_prev_car", "size_of_downpayment"),
     segments=("salary_range", "repaid_loan_on_prev_car"),
     judged="accuracy",
-    expectations={"accuracy": {"min": 0.92}, "roc_auc": {"min": 0.95}},  # deployed at 0.93, 0.97
+    expectations={"accuracy": {"min": 0.925}, "roc_auc": {"min": 0.95}},  # deployed at 0.93, 0.97
     positive_label=1,
 )
 WEATHER = Dataset(

@@ -14,11 +14,11 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from model_exporter import ModelMonitor
-from model_exporter.demo.datasets import DATASETS, Columns, Dataset
-from model_exporter.demo.training import VERSION, TrainedModel, train
+from model_exporter.demo.datasets import DATASETS, VERSION, Columns, Dataset
+from model_exporter.demo.training import TrainedModel, train
 
 READY = "ready"
-LOG_SECONDS = 1.0
+LOG_SECONDS = 2.0
 """Age at which a log file is finished and the job can read it; the default is a minute."""
 
 Predict = Callable[[Columns], None]

@@ -16,9 +16,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from model_exporter.baseline import Baseline
-from model_exporter.demo.datasets import Columns, Dataset
+from model_exporter.demo.datasets import VERSION, Columns, Dataset
 
-VERSION = "v1"
 SEED = 20110401
 
 

@@ -10,7 +10,7 @@ from model_exporter.job.columns import binary_classes, known_classes, score_clas
 from model_exporter.job.config import ModelConfig
 from model_exporter.job.tiles import STEPS_PER_LOG_ODDS, exact
 from model_exporter.job.windows import Totals
-from model_exporter.records import Task
+from model_exporter.records import OTHER, Task
 from model_exporter.scores.statistics import (
     CALIBRATION_BINS,
     Calibration,
@@ -55,7 +55,7 @@ def class_names(totals: Totals, model: ModelConfig) -> tuple[str, ...]:
         return tuple(dict.fromkeys([*known_classes(model), *score_classes(model), *sorted(seen)]))
     positive = str(model.positive_label)
     others = sorted(seen - {positive})
-    return binary_classes(model) or (others[0] if others else f"not {positive}", positive)
+    return binary_classes(model) or (others[0] if others else OTHER, positive)
 
 
 def comparison(

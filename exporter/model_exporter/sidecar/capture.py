@@ -217,7 +217,14 @@ def _columns_of_frame(table: Any) -> dict[str, Column]:
 def _as_column(values: Any) -> Column:
     if hasattr(values, "to_numpy"):
         values = values.to_numpy()
-    return values if isinstance(values, np.ndarray) else list(values)
+    if isinstance(values, np.ndarray) and values.ndim == 1:
+        return values
+    if isinstance(values, (list, tuple)):
+        return list(values)
+    raise TelemetryError(
+        f"a batch needs a column for each feature, got {type(values).__name__}; leave out "
+        "batch=True if a call predicts one row"
+    )
 
 
 def _unreadable(row: Any, positional: int) -> TelemetryError:

@@ -64,7 +64,7 @@ class ModelCollector(Collector):
 def _fill(metric: Metric, family: Family, reading: Reading) -> None:
     try:
         for suffix, labels, value in SAMPLES[family.name](reading):
-            metric.add_sample(metric.name + suffix, {**reading.labels, **labels}, value)
+            metric.add_sample(metric.name + suffix, {**reading.labels, **labels}, float(value))
     except Exception as error:
         reading.faults.error(Stage.COLLECT, error)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 import numpy as np
+from prometheus_client.utils import floatToGoString
 
 from model_exporter.records import OTHER, Subject, Task
 from model_exporter.sidecar.columns import REASONS
@@ -176,7 +177,7 @@ def _histogram(histogram: Histogram) -> Iterable[Sample]:
     count goes with it, as in every client library.
     """
     total = np.cumsum(histogram.counts).tolist()
-    edges = [*(str(edge) for edge in histogram.edges.tolist()), "+Inf"]
+    edges = [*map(floatToGoString, histogram.edges.tolist()), "+Inf"]
     for edge, count in zip(edges, total, strict=True):
         yield "_bucket", {"le": edge}, count
     if histogram.edges[0] >= 0:

@@ -72,9 +72,7 @@ class Fold:
         self._faults = faults
         self._log = log
         self._first = FIXED + has_ids
-        self.reader = OutputReader(
-            settings.task, settings.positive_label, name=self._class_name
-        )
+        self.reader = OutputReader(settings.task, settings.positive_label, name=self._class_name)
         self._slots = Lookup(self._class_slot)
 
     def reset(self) -> None:

@@ -53,6 +53,7 @@ class Pipeline:
         self._signals: SimpleQueue[bool] = SimpleQueue()
         self._awake = False
         self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()  # only ever tried: of two first calls, one starts it
 
     def after_fork(self) -> None:
         """Start from nothing in a forked child; the parent keeps its counts."""
@@ -68,7 +69,7 @@ class Pipeline:
         if self._awake or self.closed:
             return
         self._awake = True
-        if self._thread is None:
+        if self._thread is None and self._starting.acquire(blocking=False):
             self._start()
         self._signals.put(True)
 
@@ -79,6 +80,7 @@ class Pipeline:
             thread.start()
         except RuntimeError:  # no threads left, or the interpreter is going down: scrapes flush
             self._thread, self._awake = None, False
+            self._starting.release()
             return
         atexit.register(self.close)
 

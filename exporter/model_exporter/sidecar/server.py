@@ -14,14 +14,18 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from model_exporter.errors import ConfigError
 from model_exporter.sidecar import fork
 from model_exporter.sidecar.exposition import Response, plain, respond
 
 MAX_CONNECTIONS = 64
 MAX_REQUEST = 8192
 """Bytes of a request's head."""
+RECEIVE = 65_536
+"""Bytes read at a time: closing with some unread would take the answer back."""
 CONNECTION_SECONDS = 10.0
 """Longer than any scrape that Prometheus still waits for by default."""
+MAX_PORT = 65_535
 ACCEPT_PAUSE_SECONDS = 0.1
 """Rest when the process has no file descriptors left."""
 
@@ -57,8 +61,7 @@ class MetricsServer:
     ) -> None:
         self._registry = registry
         self._seconds = seconds
-        family = socket.AF_INET6 if ":" in addr else socket.AF_INET
-        self._listener = socket.create_server((addr, port), family=family, backlog=128)
+        self._listener = _listen(addr, port)
         self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
         self._waker, self._wakee = socket.socketpair()
@@ -147,7 +150,7 @@ class MetricsServer:
             self._drop(connection)
 
     def _receive(self, connection: Connection) -> None:
-        received = connection.socket.recv(MAX_REQUEST)
+        received = connection.socket.recv(RECEIVE)
         connection.inbox += received
         if b"\r\n\r\n" in connection.inbox:
             response = self._respond(connection.inbox)
@@ -194,6 +197,19 @@ class MetricsServer:
         with contextlib.suppress(KeyError, ValueError):
             self._selector.unregister(connection.socket)
         connection.socket.close()
+
+
+def _listen(addr: str, port: int) -> socket.socket:
+    if not 0 <= port <= MAX_PORT:
+        raise ConfigError(f"port={port}: expected 1 to {MAX_PORT}, or 0 for a free one")
+    family = socket.AF_INET6 if ":" in addr else socket.AF_INET
+    try:
+        return socket.create_server((addr, port), family=family, backlog=128)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {addr}:{port} ({error.strerror}); give another port, or 0 for a "
+            "free one"
+        ) from error
 
 
 def _parse(request: bytes) -> tuple[str, str, dict[str, str]]:

@@ -34,7 +34,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end }}
 
+{{/* A mapping, or the text of a file (--set-file config=exporter.yml). */}}
 {{- define "model-exporter.config" -}}
 {{- $fixed := dict "listen" "0.0.0.0:9920" "state" "/var/lib/model-exporter" -}}
-{{ merge $fixed (deepCopy .Values.config) | toYaml }}
+{{- $given := .Values.config -}}
+{{- if kindIs "string" $given -}}
+{{- $given = fromYaml $given -}}
+{{- with $given.Error }}{{ fail (printf "config is not YAML: %s" .) }}{{ end -}}
+{{- end -}}
+{{ merge $fixed (deepCopy $given) | toYaml }}
 {{- end }}

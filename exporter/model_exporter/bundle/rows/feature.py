@@ -5,7 +5,7 @@ from model_exporter.bundle.looks import NO_DRIFT, PSI_HELP, PSI_STEPS, VERSION_L
 from model_exporter.bundle.panels import bar_chart, timeseries
 from model_exporter.bundle.selectors import VERSION
 
-ONE = f'{VERSION}, subject="feature", feature=~"$feature"'
+ONE = f'{VERSION}, subject="feature", feature="$feature"'
 SEEN = f"sum by (bin) (increase(model_distribution_total{{{ONE}}}[$__range]))"
 SHARE = f"{SEEN} / ignoring (bin) group_left () (sum without (bin) ({SEEN}) > 0)"
 BASELINE = f"max by (bin) (model_baseline_ratio{{{ONE}}})"
