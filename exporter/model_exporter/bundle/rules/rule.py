@@ -9,7 +9,7 @@ import yaml
 
 from model_exporter.bundle import links
 
-RUNBOOKS = "https://model-exporter.example/runbooks"
+RUNBOOKS = "https://github.com/model-exporter/model-exporter/blob/main/alerting/runbooks"
 """Where the pages of alerting/runbooks are served; the chart replaces it."""
 
 GRAFANA = "http://localhost:3000"
