@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from model_exporter import Baseline, ConfigError, ModelMonitor
-from model_exporter.distribution import category_text
+from model_exporter.distribution import NumericDistribution, category_text
 from model_exporter.records import OTHER
 from model_exporter.sidecar import recorder as recorder_module
-from model_exporter.sidecar.columns import bins_of
+from model_exporter.sidecar.columns import NumericBins, bins_of
 from model_exporter.sidecar.labels import MAX_LENGTH, Lookup, Names, clean_label
+from model_exporter.sidecar.numeric import NumericFeatures
 
 CALLS = 20_000
 Reader = Callable[..., Any]
@@ -333,6 +334,28 @@ def test_bulk_counts_equal_counting_one_by_one(
         counted = [int((index == i).sum()) for i in range(len(whole.bins))]
         assert counted == list(whole.bins)
         assert whole.missing == (index == -1).sum()
+
+
+@settings(max_examples=200, deadline=None)
+@given(rows=st.lists(st.tuples(VALUES, VALUES, st.floats(15, 65)), max_size=30))
+def test_counting_all_features_at_once_equals_counting_each(
+    baselines: dict[str, Baseline], rows: list[tuple[Any, ...]]
+) -> None:
+    """The matrix gives what each feature's own counter gives, also with unequal numbers of bins."""
+    wide, constant = (
+        baselines["binary"].features["age"],
+        NumericDistribution.fit([3, 3], max_values=0),
+    )
+    distributions = {"a": wide, "b": constant, "c": baselines["regression"].prediction}
+    bins = {name: NumericBins(distribution) for name, distribution in distributions.items()}
+    columns = {name: [row[i] for row in rows] for i, name in enumerate(bins)}
+    found = dict(NumericFeatures(bins).count(columns))
+    assert set(found) == (set(bins) if rows else set())
+    for name, counts in found.items():
+        alone = bins[name].count(columns[name])
+        assert (counts.values, counts.missing) == (alone.values, alone.missing)
+        assert list(counts.invalid) == list(alone.invalid)
+        assert list(counts.bins) == list(alone.bins)
 
 
 @settings(max_examples=100, deadline=None)

@@ -17,7 +17,10 @@ CAPTIONS = (
     (0.53, "Cars become dearer: the loan model sees prices that were rare when it was trained."),
     (0.68, "Autumn: people ride more than the spring model believes; it is biased now."),
     (0.80, "The labels of the dear cars arrive: the loan model is worse on them."),
-    (0.93, "Almost there. None of this was injected but the trouble with the labels."),
+    (
+        0.93,
+        "Almost there. Rides and weather are real, the loans synthetic, the label delays drawn.",
+    ),
 )
 
 

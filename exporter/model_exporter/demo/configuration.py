@@ -1,6 +1,6 @@
 """The files that the demo writes for the programs it starts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,21 @@ POLL_INTERVAL = "2s"
 SCRAPE_INTERVAL = "1s"
 
 
-def exporter(directory: Path, listen: str) -> str:
-    """Return the exporter.yml of the job."""
+def exporter(
+    directory: Path,
+    listen: str,
+    *,
+    state: Path | None = None,
+    windows: Sequence[str] = WINDOWS,
+    poll_interval: str = POLL_INTERVAL,
+) -> str:
+    """Return the exporter.yml of the job; its state is kept below `directory` by default."""
     return _yaml(
         {
             "listen": listen,
-            "state": str(directory / "state"),
-            "poll_interval": POLL_INTERVAL,
-            "models": [_model(dataset, directory) for dataset in DATASETS],
+            "state": str(state or directory / "state"),
+            "poll_interval": poll_interval,
+            "models": [_model(dataset, directory, windows) for dataset in DATASETS],
         }
     )
 
@@ -36,7 +43,7 @@ def prediction_log(dataset: Dataset, directory: Path) -> Path:
     return directory / "predictions" / dataset.model
 
 
-def _model(dataset: Dataset, directory: Path) -> dict[str, Any]:
+def _model(dataset: Dataset, directory: Path, windows: Sequence[str]) -> dict[str, Any]:
     model: dict[str, Any] = {
         "name": dataset.model,
         "task": dataset.task,
@@ -48,7 +55,7 @@ def _model(dataset: Dataset, directory: Path) -> dict[str, Any]:
         "labels": {"type": "csv", "path": str(label_file(dataset, directory))},
         "features": {"numeric": list(dataset.numeric), "categorical": list(dataset.categorical)},
         "segments": list(dataset.segments),
-        "windows": list(WINDOWS),
+        "windows": list(windows),
         "expectations": {score: dict(bounds) for score, bounds in dataset.expectations.items()},
     }
     if dataset.positive_label is not None:

@@ -15,7 +15,9 @@ UNITS = {
     "ms": 0.001,
 }  # fmt: skip
 DURATION = r"(?:\d+(?:ms|[smhdwy]))+"
-IN_EXPRESSION = re.compile(rf"(?<=\[){DURATION}(?=[\]:])|(?<=offset ){DURATION}")
+IN_EXPRESSION = re.compile(
+    rf"(?<=\[){DURATION}(?=[\]:])|(?<=offset ){DURATION}|(?<=:){DURATION}(?=\])"
+)
 RULE_KEYS = ("for", "keep_firing_for")
 ROUTE_KEYS = ("group_wait", "group_interval", "repeat_interval", "resolve_timeout")
 SHORTEST_RANGE = 5.0

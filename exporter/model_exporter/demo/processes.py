@@ -12,6 +12,8 @@ from typing import Self
 
 STOP_SECONDS = 10.0
 LAST_LINES = 15
+READY = "ready"
+"""What a child of ours prints once it can be asked."""
 
 # Without it a proxy of the environment would be asked for 127.0.0.1.
 _open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open

@@ -5,13 +5,16 @@ is divided by the same number as the time between two predictions.
 """
 
 import csv
+import time
 from bisect import bisect_right
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from model_exporter.demo.datasets import Dataset
+from model_exporter.demo.configuration import label_file
+from model_exporter.demo.datasets import DATASETS, Columns, Dataset
 
 LABEL_COLUMNS = ("prediction_id", "label", "label_timestamp")
 LABEL_LAG = 0.6
@@ -30,12 +33,16 @@ class Replay:
         Unix time at which it starts.
     labels
         The CSV file to append labels to.
+    prefix
+        What ids begin with, for data that are played more than once.
     """
 
-    def __init__(self, dataset: Dataset, *, seconds: float, started: float, labels: TextIO) -> None:
+    def __init__(
+        self, dataset: Dataset, *, seconds: float, started: float, labels: TextIO, prefix: str = ""
+    ) -> None:
         self.dataset = dataset
-        self._rows = dataset.read("predictions")
-        self._labels = dataset.read("labels")
+        self._rows = _renamed(dataset.read("predictions"), prefix)
+        self._labels = _renamed(dataset.read("labels"), prefix)
         self._started = started
         self._writer = csv.writer(labels)
         self._file = labels
@@ -78,6 +85,27 @@ class Replay:
             row = (self._labels["prediction_id"][i], self._labels["label"][i], at.isoformat())
             self._writer.writerow(row)
         self._file.flush()
+
+
+def _renamed(rows: Columns, prefix: str) -> Columns:
+    return {**rows, "prediction_id": [f"{prefix}{key}" for key in rows["prediction_id"]]}
+
+
+def open_replays(
+    files: ExitStack, directory: Path, *, seconds: float, prefix: str = ""
+) -> list[Replay]:
+    """Return the replays of all data sets, starting now; `files` closes their label files."""
+    started = time.time()
+    return [
+        Replay(
+            dataset,
+            seconds=seconds,
+            started=started,
+            labels=files.enter_context(label_file(dataset, directory).open("a")),
+            prefix=prefix,
+        )
+        for dataset in DATASETS
+    ]
 
 
 def create_label_file(path: Path) -> None:

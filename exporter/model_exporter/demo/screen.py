@@ -108,7 +108,9 @@ class Terminal:
         self.show(table)
         self._live.stop()
         for line in lines:
-            self._console.print(_one_line(line))
+            self._console.print(
+                line, markup=False, highlight=False, no_wrap=True, overflow="ellipsis"
+            )
 
     def _draw(self) -> None:
         parts = [self._table] if self._table else []

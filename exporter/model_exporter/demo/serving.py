@@ -15,21 +15,21 @@ from prometheus_client import CollectorRegistry
 
 from model_exporter import ModelMonitor
 from model_exporter.demo.datasets import DATASETS, VERSION, Columns, Dataset
+from model_exporter.demo.processes import READY
 from model_exporter.demo.training import TrainedModel, train
-
-READY = "ready"
-LOG_SECONDS = 2.0
-"""Age at which a log file is finished and the job can read it; the default is a minute."""
 
 Predict = Callable[[Columns], None]
 
 
-def main(directory: Path, *, port: int, addr: str = "127.0.0.1") -> None:
-    """Train, serve metrics, and predict until standard input ends."""
+def main(directory: Path, *, port: int, addr: str, log_seconds: float) -> None:
+    """Train, serve metrics, and predict until standard input ends.
+
+    `log_seconds` is the age at which a log file is finished and the job can read it.
+    """
     registry = CollectorRegistry()
     monitors, predictors = [], {}
     for dataset in DATASETS:
-        monitor, predict = _deploy(dataset, directory, registry)
+        monitor, predict = _deploy(dataset, directory, registry, log_seconds)
         monitors.append(monitor)
         predictors[dataset.model] = predict
     monitors[0].start_metrics_server(port, addr)  # one registry, so one port shows all
@@ -42,7 +42,7 @@ def main(directory: Path, *, port: int, addr: str = "127.0.0.1") -> None:
 
 
 def _deploy(
-    dataset: Dataset, directory: Path, registry: CollectorRegistry
+    dataset: Dataset, directory: Path, registry: CollectorRegistry, log_seconds: float
 ) -> tuple[ModelMonitor, Predict]:
     model, baseline = train(dataset)
     path = directory / f"{dataset.model}.baseline.json"
@@ -54,7 +54,7 @@ def _deploy(
         log=directory / "predictions" / dataset.model,
         log_features=dataset.logged,
         segments=dataset.segments,
-        log_max_seconds=LOG_SECONDS,
+        log_max_seconds=log_seconds,
         registry=registry,
     )
     whole_batches = dataset.task != "multiclass"
@@ -91,4 +91,9 @@ def _rows(monitor: ModelMonitor, model: TrainedModel) -> Predict:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), port=int(sys.argv[2]), addr=sys.argv[3])
+    main(
+        Path(sys.argv[1]),
+        port=int(sys.argv[2]),
+        addr=sys.argv[3],
+        log_seconds=float(sys.argv[4]),
+    )

@@ -130,6 +130,8 @@ def _prometheus(
         f"--config.file={path}",
         f"--storage.tsdb.path={directory / 'prometheus'}",
         f"--web.listen-address={address}",
+        # It finds Alertmanager after 5 s; what fired before would be sent again after a minute.
+        "--rules.alert.resend-delay=5s",
     ]
     child = processes.start("prometheus", command)
     ready = answers(f"http://{address}/-/ready")

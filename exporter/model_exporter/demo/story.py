@@ -1,6 +1,5 @@
 """The story from its beginning to its end."""
 
-import json
 import signal
 import subprocess
 import sys
@@ -8,66 +7,36 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from model_exporter.demo import alerts, captions, configuration, fast_motion, stack, table
+from model_exporter.demo import alerts, captions, configuration, fast_motion, launch, stack, table
 from model_exporter.demo.datasets import DATASETS
 from model_exporter.demo.processes import (
     Processes,
     StoryError,
-    answers,
     ending_on_signals,
     fetch,
-    free_port,
 )
 from model_exporter.demo.readings import Exposition, Reading, read
 from model_exporter.demo.receiver import Receiver
-from model_exporter.demo.replay import Replay, create_label_file
+from model_exporter.demo.replay import Replay, open_replays
 from model_exporter.demo.screen import Lines, Screen, Terminal
-from model_exporter.demo.serving import READY
 
 TICK = 0.25
 REFRESH = 1.0
 RATE_REFRESHES = 5
 """Rate and latency are those of the last so many seconds."""
-RULE_HOURS = 9
-"""So many hours of the rules' clock pass in the story: a wait of half an hour then takes some
-seconds, as long as a few evaluations."""
-TRAINING_SECONDS = 120.0
 SETTLE_SECONDS = 15.0
 JUDGED = (configuration.WINDOWS[0], configuration.WINDOWS[-1])
 HELP = (
     "No prometheus on PATH: alerts are judged here by the thresholds of the shipped rules. "
     "For Prometheus, Alertmanager and Grafana: docker compose up"
 )
-
-
-@dataclass(slots=True)
-class Plan:
-    """Where everything is and how fast it goes."""
-
-    directory: Path
-    seconds: float
-    server_port: int = field(default_factory=free_port)
-    job_port: int = field(default_factory=free_port)
-
-    @property
-    def factor(self) -> float:
-        """How many times faster the rules' clocks run."""
-        return RULE_HOURS * fast_motion.HOUR / self.seconds
-
-    @property
-    def targets(self) -> dict[str, str]:
-        """Addresses to scrape, by job name."""
-        return {
-            "demo-model": f"127.0.0.1:{self.server_port}",
-            "model-exporter": f"127.0.0.1:{self.job_port}",
-        }
 
 
 def tell(*, once: bool, seconds: float) -> int:
@@ -79,17 +48,17 @@ def tell(*, once: bool, seconds: float) -> int:
         Receiver() as receiver,
     ):
         try:
-            return _tell(Plan(Path(name), seconds), processes, receiver, once=once)
+            return _tell(launch.Plan(Path(name), seconds), processes, receiver, once=once)
         except StoryError as error:
             print(f"model-exporter demo: {error}", file=sys.stderr)
             return 1
 
 
-def _tell(plan: Plan, processes: Processes, receiver: Receiver, *, once: bool) -> int:
+def _tell(plan: launch.Plan, processes: Processes, receiver: Receiver, *, once: bool) -> int:
     live = not once and Console().is_terminal
     print("Training three models ...", flush=True)
-    server = _start_server(plan, processes)
-    _start_job(plan, processes)
+    server = launch.start_server(plan, processes)
+    launch.start_job(plan, processes)
     found = stack.start(
         processes, plan.directory, targets=plan.targets, factor=plan.factor, receiver=receiver
     )
@@ -107,29 +76,7 @@ def _tell(plan: Plan, processes: Processes, receiver: Receiver, *, once: bool) -
     return 0
 
 
-def _start_server(plan: Plan, processes: Processes) -> "subprocess.Popen[str]":
-    arguments = (str(plan.directory), str(plan.server_port), "127.0.0.1")
-    command = [sys.executable, "-m", "model_exporter.demo.serving", *arguments]
-    child = processes.start("server", command, pipe=True)
-    processes.wait_for(
-        "server", child, lambda: READY in processes.said("server").split(), TRAINING_SECONDS
-    )
-    return child
-
-
-def _start_job(plan: Plan, processes: Processes) -> None:
-    for dataset in DATASETS:
-        create_label_file(configuration.label_file(dataset, plan.directory))
-        configuration.prediction_log(dataset, plan.directory).mkdir(parents=True, exist_ok=True)
-    path = plan.directory / "exporter.yml"
-    path.write_text(configuration.exporter(plan.directory, f"127.0.0.1:{plan.job_port}"), "utf-8")
-    command = [sys.executable, "-m", "model_exporter.cli", "serve", "--config", str(path)]
-    child = processes.start("job", command)
-    ready = answers(f"http://127.0.0.1:{plan.job_port}/-/ready")
-    processes.wait_for("job", child, ready, TRAINING_SECONDS)
-
-
-def _links(plan: Plan, found: stack.Stack) -> dict[str, str]:
+def _links(plan: launch.Plan, found: stack.Stack) -> dict[str, str]:
     links = {
         "models": f"http://127.0.0.1:{plan.server_port}/metrics",
         "exporter job": f"http://127.0.0.1:{plan.job_port}/metrics",
@@ -140,7 +87,7 @@ def _links(plan: Plan, found: stack.Stack) -> dict[str, str]:
     return {name: url for name, url in links.items() if url}
 
 
-def _pace(plan: Plan) -> str:
+def _pace(plan: launch.Plan) -> str:
     wait = fast_motion.divided("30m", plan.factor)
     return (
         f"Fast motion: months of data pass in {plan.seconds:.0f} s; the shipped rules' durations "
@@ -170,7 +117,7 @@ class Story:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: launch.Plan,
         server: "subprocess.Popen[str]",
         screen: Screen,
         found: stack.Stack,
@@ -184,20 +131,16 @@ class Story:
             alerts.asked(found.prometheus) if found.prometheus else alerts.Judge(plan.factor)
         )
         self._pages: deque[Exposition] = deque(maxlen=RATE_REFRESHES + 1)
-        self._sent = {dataset.model: 0 for dataset in DATASETS}
+        self._sent = 0
 
     def play(self, receiver: Receiver) -> None:
         """Tell the story."""
+        with ExitStack() as files:
+            replays = open_replays(files, self._plan.directory, seconds=self._plan.seconds)
+            self._play(replays, receiver)
+
+    def _play(self, replays: list[Replay], receiver: Receiver) -> None:
         start = time.monotonic()
-        replays = [
-            Replay(
-                dataset,
-                seconds=self._plan.seconds,
-                started=time.time(),
-                labels=configuration.label_file(dataset, self._plan.directory).open("a"),
-            )
-            for dataset in DATASETS
-        ]
         before = shown = 0.0
         first = self._page("server")
         while (elapsed := time.monotonic() - start) < self._plan.seconds:
@@ -217,20 +160,7 @@ class Story:
         )
 
     def _advance(self, replays: list[Replay], elapsed: float) -> None:
-        for replay in replays:
-            request = replay.requests(elapsed)
-            if request is not None:
-                self._send(request)
-                self._sent[replay.dataset.model] += len(request["columns"]["prediction_id"])
-            replay.tell_labels(elapsed)
-
-    def _send(self, request: dict[str, object]) -> None:
-        assert self._server.stdin is not None
-        try:
-            self._server.stdin.write(json.dumps(request) + "\n")
-            self._server.stdin.flush()
-        except BrokenPipeError as error:
-            raise StoryError("the model server ended before the story") from error
+        self._sent += launch.advance(replays, self._server, elapsed=elapsed)
 
     def _page(self, which: str) -> Exposition:
         port = self._plan.server_port if which == "server" else self._plan.job_port
@@ -259,12 +189,15 @@ class Story:
     def _settle(self, start: float) -> None:
         """Wait until the job has read the last rows."""
         deadline = time.monotonic() + SETTLE_SECONDS
+        missing = self._sent
         while time.monotonic() < deadline:
             readings = self._readings(before=Exposition(), server=Exposition())
             self._look_for_alerts(time.monotonic() - start)
-            if all(reading.rows >= self._sent[reading.model] for reading in readings):
+            missing = self._sent - sum(reading.rows for reading in readings)
+            if missing <= 0:
                 return
             time.sleep(TICK)
+        self._screen.say(f"This machine is busy: the job is {missing} rows behind the models.")
 
     def _table(self, readings: list[Reading], replays: list[Replay], elapsed: float) -> Table:
         title = f"Quality and drift over the last {JUDGED[0]}, {elapsed:.0f} s into the story"

@@ -1,7 +1,6 @@
 """The table of the demo, live or as plain text."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
 
 from rich import box
 from rich.table import Table
@@ -12,10 +11,16 @@ from model_exporter.demo.alerts import Alert
 from model_exporter.demo.readings import Reading, Score
 
 NOTHING = "–"
-COLUMNS = ("model", "pred/s", "p99", "rows", "labelled", "quality", "drift", "alerts")
-NUMBERS = ("pred/s", "p99", "rows", "labelled")
-WHOLE = ("model", "quality", *NUMBERS)
-"""Columns that do not wrap: a narrow terminal folds features and alerts."""
+COLUMNS = (
+    "model\ndata of",
+    "pred/s\np99",
+    "rows\nlabelled",
+    "quality\n95 % interval\nat deployment",
+    "top drift\nPSI",
+    "alerts",
+)
+FOLDED = "top drift\nPSI"
+"""The column that gives way in a narrow terminal: names of features can be long."""
 NAMES = {"mae": "MAE", "accuracy": "accuracy"}
 
 
@@ -23,23 +28,22 @@ def table(
     readings: Iterable[Reading], firing: Sequence[Alert], *, title: str, dates: Mapping[str, str]
 ) -> Table:
     """Return a row a model; `dates` tells where in its data each of them is."""
-    found = Table(title=title, title_justify="left", box=box.HORIZONTALS, show_lines=True)
+    found = Table(
+        title=title, title_justify="left", box=box.SIMPLE, show_lines=True, padding=(0, 1, 0, 0)
+    )
     for name in COLUMNS:
-        justify: Literal["left", "right"] = "right" if name in NUMBERS else "left"
-        found.add_column(name, justify=justify, overflow="fold", no_wrap=name in WHOLE)
+        found.add_column(name, overflow="fold", no_wrap=name != FOLDED)
     for reading in readings:
         found.add_row(*_cells(reading, firing, dates.get(reading.model, "")))
     return found
 
 
-def _cells(reading: Reading, firing: Sequence[Alert], date: str) -> list[Text | str]:
+def _cells(reading: Reading, firing: Sequence[Alert], date: str) -> list[Text]:
     own = [alert for alert in firing if alert.model == reading.model]
     return [
-        Text.assemble((reading.model, "bold"), (f"\n{date}" if date else "", "dim")),
-        _number(reading.per_second, "{:.0f}"),
-        latency(reading.p99_seconds),
-        f"{reading.rows}",
-        _number(reading.labeled_share, "{:.0%}"),
+        Text.assemble((reading.model, "bold"), (f"\n{date}", "dim")),
+        Text(f"{_number(reading.per_second, '{:.0f}/s')}\n{latency(reading.p99_seconds)}"),
+        Text(f"{reading.rows}\n{_number(reading.labeled_share, '{:.0%}')}"),
         quality(reading.score),
         drift(reading),
         alerts(own),
@@ -69,26 +73,26 @@ def _score_value(score: Score, value: float | None) -> str:
 
 
 def quality(score: Score) -> Text:
-    """Return a score, its 95 % interval, and what it was on the baseline.
+    """Return a score, its interval, and what it was on the baseline, a line each.
 
     Red where the whole interval is on the bad side of the baseline.
     """
-    was = f"{_score_value(score, score.baseline)} at deployment"
+    was = (f"\n{_score_value(score, score.baseline)}", "dim")
     if score.value is None:
-        return Text.assemble("no label yet", (f"\n{was}", "dim"))
-    bounds = (_score_value(score, bound) for bound in (score.lower, score.upper))
+        return Text.assemble("no label yet", was)
+    bounds = ", ".join(_score_value(score, bound) for bound in (score.lower, score.upper))
     name = NAMES.get(score.key, score.key)
-    value = f"{name} {_score_value(score, score.value)} [{', '.join(bounds)}]"
-    return Text.assemble((value, "red" if score.worse else ""), (f"\n{was}", "dim"))
+    value = f"{name} {_score_value(score, score.value)}\n[{bounds}]"
+    return Text.assemble((value, "red" if score.worse else ""), was)
 
 
-def drift(reading: Reading) -> Text | str:
+def drift(reading: Reading) -> Text:
     """Return the most drifted feature and its PSI, coloured as on the dashboards."""
     if reading.drifted is None or reading.psi is None:
-        return NOTHING
+        return Text(NOTHING)
     notable = "yellow" if reading.psi > PSI_NOTABLE else "green"
     style = "red" if reading.psi > PSI_DRIFT else notable
-    return Text(f"{reading.drifted}\nPSI {reading.psi:.2f}", style=style)
+    return Text.assemble(reading.drifted, (f"\n{reading.psi:.2f}", style))
 
 
 def alerts(firing: Sequence[Alert]) -> Text:

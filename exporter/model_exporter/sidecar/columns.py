@@ -1,6 +1,5 @@
 """Bulk counting: one column of captured values into the counts of one feature."""
 
-import itertools
 import math
 import struct
 from collections.abc import Callable, Sequence
@@ -30,6 +29,10 @@ NOT_FINITE = REASONS.index(InvalidReason.NOT_FINITE)
 
 BLOCK = 8192
 """Rows counted at a time: a block of some 20 columns stays in the second-level cache."""
+
+
+CONVERSION_ERRORS = (struct.error, TypeError, ValueError, OverflowError)
+"""What `struct.pack` raises for a value that is not a number."""
 
 
 class _NotCaptured:
@@ -102,11 +105,11 @@ def numbers(column: Column) -> Numbers:
 def _numbers_of_list(column: Sequence[Any]) -> Numbers:
     try:
         return Numbers(_packed(column), (), 0)
-    except (struct.error, TypeError, ValueError, OverflowError):
+    except CONVERSION_ERRORS:
         pass
     try:
         return Numbers(_packed([math.nan if v is None else v for v in column]), (), 0)
-    except (struct.error, TypeError, ValueError, OverflowError):
+    except CONVERSION_ERRORS:
         return _cleaned(column)
 
 
@@ -149,40 +152,32 @@ class NumericBins:
 
     def __init__(self, distribution: NumericDistribution) -> None:
         self.names = distribution.bins
-        self._edges = distribution.edges
-        self._edge_list = distribution.edges.tolist()
-        self._minimum = distribution.minimum
-        self._maximum = distribution.maximum
+        self.edges = distribution.edges
+        self.minimum = distribution.minimum
+        self.maximum = distribution.maximum
 
     def count(self, column: Column) -> ColumnCounts:
-        """Count a column; infinities and missing values are in no bin.
-
-        Comparing with every edge beats a binary search: it has no branches, so it runs at the
-        speed of memory.
-        """
+        """Count a column; infinities and missing values are in no bin."""
         read = numbers(column)
-        x, size = read.array, read.array.size
-        at_least = [_count(x >= edge) for edge in self._edge_list]
-        nan = below = above = lowest = highest = 0
-        if size and not (x.min() >= self._minimum and x.max() <= self._maximum):
-            nan = _count(x != x)
-            lowest, highest = _count(x == -math.inf), _count(x == math.inf)
-            below = _count(x < self._minimum) - lowest
-            above = _count(x > self._maximum) - highest
+        x = read.array
+        index = self._index(read)
         invalid = [0] * len(REASONS)
-        invalid[OUT_OF_RANGE] = below + above
-        invalid[TYPE] = len(read.wrong)
-        invalid[NOT_FINITE] = lowest + highest
-        sums = [size - nan - lowest, *at_least, highest]
-        bins = [low - high for low, high in itertools.pairwise(sums)]
-        return ColumnCounts(
-            size - read.skipped, nan - len(read.wrong) - read.skipped, invalid, bins
+        invalid[OUT_OF_RANGE] = _count((x < self.minimum) | (x > self.maximum)) - _count(
+            np.isinf(x)
         )
+        invalid[TYPE] = len(read.wrong)
+        wrong, missing, *bins = np.bincount(
+            index - INVALID, minlength=self.edges.size + 1 - INVALID
+        ).tolist()
+        invalid[NOT_FINITE] = wrong - len(read.wrong)
+        return ColumnCounts(x.size - read.skipped, missing - read.skipped, invalid, bins)
 
     def index(self, column: Column) -> NDArray[np.int64]:
         """Return the bin of each value, `MISSING` or `INVALID`."""
-        read = numbers(column)
-        index = np.searchsorted(self._edges, read.array, side="right").astype(np.int64)
+        return self._index(numbers(column))
+
+    def _index(self, read: Numbers) -> NDArray[np.int64]:
+        index = np.searchsorted(self.edges, read.array, side="right").astype(np.int64)
         index[np.isnan(read.array)] = MISSING
         index[np.isinf(read.array)] = INVALID
         index[list(read.wrong)] = INVALID

@@ -16,6 +16,7 @@ from model_exporter.sidecar.columns import (
     bins_of,
 )
 from model_exporter.sidecar.labels import Names
+from model_exporter.sidecar.numeric import NumericFeatures
 from model_exporter.sidecar.settings import BATCH_BUCKETS, SCORE_BUCKETS, Settings
 
 MAX_CLASSES = 50
@@ -30,6 +31,14 @@ class Subjects:
     def __init__(self, settings: Settings) -> None:
         self.distributions: dict[tuple[Subject, str], Distribution] = {}
         self.bins: dict[tuple[Subject, str], NumericBins | CategoricalBins] = {}
+        self._fill(settings)
+        bins = {name: b for (s, name), b in self.bins.items() if s is Subject.FEATURE}
+        self.categorical = {n: b for n, b in bins.items() if isinstance(b, CategoricalBins)}
+        self.numeric = NumericFeatures(
+            {n: b for n, b in bins.items() if isinstance(b, NumericBins)}
+        )
+
+    def _fill(self, settings: Settings) -> None:
         self._class_name = settings.class_namer()
         baseline = settings.baseline
         if baseline is None:

@@ -1,15 +1,16 @@
 """Turns what calls recorded into counts, many calls at once."""
 
 import math
+import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model_exporter.records import Subject, Task
-from model_exporter.sidecar.columns import BLOCK, Column, numbers
+from model_exporter.sidecar.columns import BLOCK, Column, ColumnCounts, numbers
 from model_exporter.sidecar.counters import MAX_CLASSES, MAX_ERROR_TYPES, Counters, Subjects
 from model_exporter.sidecar.faults import Faults, Stage
 from model_exporter.sidecar.labels import Lookup, Names
@@ -116,7 +117,7 @@ class Fold:
         self.counters.rows += ends.size
         names = self.settings.columns
         columns = {n: flat[i::width] for i, n in enumerate(names, start=self._first)}
-        self._guard(self.count_features, columns, self.counters)
+        self._guard(self._count_row_features, columns)
         outputs = self.reader.split(flat[2::width])
         self._guard(self._count_outputs, ends, outputs)
         if self._log is not None:
@@ -143,16 +144,25 @@ class Fold:
         self.counters.last_ns[0] = last_ns
         self.counters.latency.add(latency_ns * 1e-9)
 
-    def count_features(self, columns: Mapping[str, Column], counters: Counters) -> None:
-        """Add the columns of the baseline's features to `counters`, block by block."""
+    def count_features(
+        self, columns: Mapping[str, Column], counters: Counters, *, block: int = BLOCK
+    ) -> None:
+        """Add the columns of the baseline's features to `counters`, `block` rows at a time."""
         size = len(next(iter(columns.values()), ()))
-        for start in range(0, size, BLOCK):
-            for name, counts in counters.features.items():
-                key = (Subject.FEATURE, name)
-                block = columns[name][start : start + BLOCK]
-                found = self.subjects.bins[key].count(block)
-                counts.add(found)
-                counters.bins[key] += found.bins
+        for start in range(0, size, block):
+            part = {name: columns[name][start : start + block] for name in counters.features}
+            for name, found in self._counted(part):
+                counters.features[name].add(found)
+                counters.bins[Subject.FEATURE, name] += found.bins
+
+    def _count_row_features(self, columns: Mapping[str, Column]) -> None:
+        # In one block: what is gained by staying in the cache is lost by waiting for the lock.
+        self.count_features(columns, self.counters, block=sys.maxsize)
+
+    def _counted(self, columns: Mapping[str, Column]) -> Iterator[tuple[str, ColumnCounts]]:
+        yield from self.subjects.numeric.count(columns)
+        for name, bins in self.subjects.categorical.items():
+            yield name, bins.count(columns[name])
 
     def _count_outputs(self, ends: NDArray[np.int64], outputs: Outputs) -> None:
         values = outputs.values
