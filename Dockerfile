@@ -2,6 +2,7 @@ FROM python:3.13-slim AS build
 WORKDIR /source
 COPY pyproject.toml README.md LICENSE ./
 COPY exporter ./exporter
+COPY alerting/alertmanager ./alerting/alertmanager
 # The virtual environment has no pip of its own: what builds does not travel.
 RUN python -m venv --without-pip /opt/model-exporter \
  && pip --python /opt/model-exporter/bin/python install --no-cache-dir ".[exporter,parquet,demo]"

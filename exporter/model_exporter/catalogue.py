@@ -88,6 +88,7 @@ WINDOW = ("model_name", "model_version", "window", "segment", "segment_value")
 DRIFT = ("model_name", "model_version", "window", "subject", "feature")
 FEATURE_WINDOW = ("model_name", "model_version", "window", "feature")
 
+# fmt: off
 SIDECAR_FAMILIES = (
     Family("model_info", GAUGE, "1", "Constant 1; labels tell the task and the checksum of the baseline in use (empty without one).", (*MODEL, "task", "baseline"), SIDECAR),
     Family("model_prediction_requests_total", COUNTER, "calls", "Calls of the monitored predict function, failed ones included.", MODEL, SIDECAR),
@@ -173,14 +174,37 @@ SCORES = (
     ScoreFamily("bias", "model_bias", "model_bias_lower", "model_bias_upper", "model_baseline_bias", "label", "Mean of prediction minus label", (), (-INFINITE, INFINITE), ZERO),
 )
 
+# fmt: on
+
 
 def _families_of(score: ScoreFamily) -> tuple[Family, ...]:
     window = (*WINDOW, *score.extra)
     return (
         Family(score.name, GAUGE, score.unit, f"{score.help}.", window, JOB),
-        Family(score.lower, GAUGE, score.unit, f"{score.help}: lower end of the 95 % confidence interval.", window, JOB),
-        Family(score.upper, GAUGE, score.unit, f"{score.help}: upper end of the 95 % confidence interval.", window, JOB),
-        Family(score.baseline, GAUGE, score.unit, f"{score.help}: on the baseline's rows.", (*MODEL, *score.extra), JOB),
+        Family(
+            score.lower,
+            GAUGE,
+            score.unit,
+            f"{score.help}: lower end of the 95 % confidence interval.",
+            window,
+            JOB,
+        ),
+        Family(
+            score.upper,
+            GAUGE,
+            score.unit,
+            f"{score.help}: upper end of the 95 % confidence interval.",
+            window,
+            JOB,
+        ),
+        Family(
+            score.baseline,
+            GAUGE,
+            score.unit,
+            f"{score.help}: on the baseline's rows.",
+            (*MODEL, *score.extra),
+            JOB,
+        ),
     )
 
 

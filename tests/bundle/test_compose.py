@@ -7,8 +7,7 @@ import pytest
 import yaml
 
 import model_exporter
-from model_exporter import Baseline
-from model_exporter.job.config import load
+from model_exporter.demo import container
 
 
 @pytest.fixture(scope="module")
@@ -99,13 +98,13 @@ def test_the_image_is_small_and_unprivileged(root: Path) -> None:
     assert 'ENTRYPOINT ["model-exporter"]' in final
 
 
-def test_the_configuration_of_the_job_is_one_it_accepts(
-    compose: dict[str, Any], tmp_path: Path
-) -> None:
-    reference = {"age": [20, 30, 40], "prediction": [0, 1, 1]}
-    baseline = Baseline.from_table(reference, task="binary", features={"numeric": ["age"]})
-    baseline.save(tmp_path / "churn.baseline.json")
-    path = tmp_path / "exporter.yml"
-    content = compose["configs"]["exporter"]["content"]
-    path.write_text(content.replace("/data/", f"{tmp_path}/"))
-    assert load(path).listen == ("0.0.0.0", 9920)
+def test_the_job_reads_what_the_demo_writes(compose: dict[str, Any]) -> None:
+    """Same volume, same file, same port; the demo's own tests load that configuration."""
+    services = compose["services"]
+    assert services["demo"]["entrypoint"][:3] == ["python", "-m", "model_exporter.demo.container"]
+    directory = services["demo"]["entrypoint"][-1]
+    assert services["exporter"]["command"] == ["serve", "--config", f"{directory}/exporter.yml"]
+    assert [v.split(":")[0] for v in services["demo"]["volumes"]] == ["demo"]
+    assert any(v.startswith(f"demo:{directory}") for v in services["exporter"]["volumes"])
+    assert f"127.0.0.1:{container.SERVER_PORT}:{container.SERVER_PORT}" in services["demo"]["ports"]
+    assert f"127.0.0.1:{container.JOB_PORT}:{container.JOB_PORT}" in services["exporter"]["ports"]

@@ -4,6 +4,7 @@
 instants, for rolling windows by prediction and by label time, per version and per segment.
 """
 
+import itertools
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -277,9 +278,8 @@ def test_data_quality_and_delay(case: Case) -> None:
     """Missing, out-of-range and unseen shares, and the count and sum of label delays."""
     served = case.serve(END)
     for row in case.expected["data_quality"]:
-        if row["window"] is not None or row["column"] not in sum(
-            case.expected["features"].values(), []
-        ):
+        features = itertools.chain(*case.expected["features"].values())
+        if row["window"] is not None or row["column"] not in features:
             continue
         labels = {
             "model_name": case.model,

@@ -1,4 +1,4 @@
-"""The output is a function of the records, however they were ordered, split, repeated or cut off."""
+"""The output depends on the records alone, not on how they were ordered, split or repeated."""
 
 import csv
 import random
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from model_exporter.baseline import Baseline
 from model_exporter.job.config import load
 from model_exporter.job.once import once
 
@@ -18,6 +19,7 @@ ROWS = 400
 CONFIG = {
     "name": "churn",
     "task": "binary",
+    "baseline": "baseline.json",
     "predictions": {"type": "csv", "path": "predictions/*.csv", "columns": {"score": "score"}},
     "labels": {"type": "csv", "path": "labels/*.csv"},
     "features": {"numeric": ["age"], "categorical": ["country"]},
@@ -41,7 +43,7 @@ def records(seed: int) -> tuple[list[list], list[list]]:
     for i in range(ROWS):
         age = rng.uniform(0, 40 * 86_400)
         score = rng.choice([rng.random(), 0, 1, 0.5])
-        country = rng.choice(["DE", "FR", "", "IT"])
+        country = rng.choice(["DE", "FR", "", "IT", f"country {rng.randrange(40)}"])
         predictions.append(
             [f"id{i}", seconds_ago(age), rng.choice("12"), int(score > 0.5), score,
              rng.choice([rng.gauss(40, 9), ""]), country]
@@ -70,6 +72,18 @@ def configure(directory: Path) -> Path:
     directory.mkdir(exist_ok=True)
     for name in ("predictions", "labels"):
         (directory / name).mkdir(exist_ok=True)
+    reference = random.Random(0)
+    Baseline.from_table(
+        {
+            "prediction": [reference.randrange(2) for _ in range(500)],
+            "score": [reference.random() for _ in range(500)],
+            "age": [reference.gauss(38, 9) for _ in range(500)],
+            "country": [f"country {reference.randrange(30)}" for _ in range(500)],
+        },
+        task="binary",
+        features=CONFIG["features"],
+        score="score",
+    ).save(directory / "baseline.json")
     path = directory / "exporter.yml"
     path.write_text(yaml.safe_dump({"models": [CONFIG]}), "utf-8")
     return path
@@ -144,6 +158,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from model_exporter.job import store
+from model_exporter.baseline import Baseline
 from model_exporter.job.config import load
 from model_exporter.job.once import once
 

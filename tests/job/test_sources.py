@@ -131,3 +131,15 @@ def test_unreadable(tmp_path: Path, kind: str, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(SourceError, match=str(path)):
         Reading(path, kind).read()
+
+
+def test_one_bad_file_hides_no_other(tmp_path: Path) -> None:
+    """The others are read, before and after it; the error comes last."""
+    (tmp_path / "1.jsonl").write_text('{"id": "a"}\n')
+    (tmp_path / "2.jsonl").write_text("broken\n")
+    (tmp_path / "3.jsonl").write_text('{"id": "c"}\n')
+    batches = FileSource(tmp_path / "*.jsonl", READERS["jsonl"]).read({})
+    assert next(batches).table.column("id").to_pylist() == ["a"]
+    assert next(batches).table.column("id").to_pylist() == ["c"]
+    with pytest.raises(SourceError, match=r"2\.jsonl"):
+        next(batches)

@@ -61,7 +61,7 @@ def evaluate(directory: Path, model: dict, predictions: dict, labels: dict) -> d
         store.advance(NOW)
         for source in (store.model.predictions, store.model.labels):
             for batch in FileSource(source.path, READERS[source.type]).read({}, final=True):
-                store.ingest(source.name, batch)
+                store.ingest(source.name, [batch])
         window = next(iter(read_windows(store)))
         return decode.statistics(window.groups[Group("all")], store.model)
 

@@ -21,7 +21,11 @@ from model_exporter.demo.receiver import Receiver
 
 ALERTMANAGER_NAMES = ("alertmanager", "prometheus-alertmanager")
 """The second is Debian's."""
-SHIPPED_ALERTING = Path(__file__).parents[3] / "alerting" / "alertmanager"
+_PLACES = (Path(__file__).parents[3] / "alerting", Path(__file__).parent)
+SHIPPED_ALERTING = next(
+    (place / "alertmanager" for place in _PLACES if (place / "alertmanager").is_dir()), _PLACES[1]
+)
+"""In the repository, or where the wheel has it."""
 READY_SECONDS = 20.0
 GRAFANA_SECONDS = 60.0
 """It fills its database at the first start."""
@@ -90,7 +94,7 @@ def _alertmanager(
     processes: Processes, directory: Path, *, factor: float, receiver: Receiver
 ) -> str | None:
     program = find(*ALERTMANAGER_NAMES)
-    if program is None or not SHIPPED_ALERTING.is_dir():  # an installed wheel has no alerting/
+    if program is None:
         return None
     path = write_alertmanager(directory, factor=factor, receiver_url=receiver.url)
     address = f"127.0.0.1:{free_port()}"

@@ -81,7 +81,8 @@ class Comparison:
         """
         totals = dict.fromkeys((*distribution.categories, OTHER), 0)
         pooled = distribution.counts[-1] > 0
-        for category, count in current_counts.items():
+        # In the order of their names: a sum of floats depends on the order in its last bit.
+        for category, count in sorted(current_counts.items()):
             text = category_text(category)
             if text is not None:
                 name = OTHER if pooled and text not in totals else text

@@ -204,9 +204,9 @@ def _quality_of(
     if isinstance(distribution, CategoricalDistribution):
         count = decode.unseen(totals, feature, distribution)
         snapshot.put("model_unseen_ratio", labels, count / rows)
-    else:
+    elif ranged := totals.count("ranged", feature):
         count = totals.count("out_of_range", feature)
-        snapshot.put("model_out_of_range_ratio", labels, count / rows)
+        snapshot.put("model_out_of_range_ratio", labels, count / ranged)
 
 
 def _subjects(model: ModelConfig) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -9,8 +10,11 @@ from model_exporter.errors import SourceError
 from model_exporter.job.config import ModelConfig, SourceConfig
 from model_exporter.job.evaluate import evaluate
 from model_exporter.job.snapshot import Snapshot
-from model_exporter.job.sources import READERS, FileSource
+from model_exporter.job.sources import READERS, Batch, FileSource
 from model_exporter.job.store import Store
+
+TOGETHER_ROWS = 100_000
+"""A transaction costs the same for one row as for many: small files are taken in together."""
 
 logger = logging.getLogger("model_exporter")
 
@@ -58,8 +62,9 @@ class Runner:
     def _read(self, source: SourceConfig, files: FileSource, now: int, *, final: bool) -> None:
         labels = (self.model.name, source.name)
         try:
-            for batch in files.read(self._store.cursors(source.name), final=final):
-                self._rows[source.name] += self._store.ingest(source.name, batch)
+            batches = files.read(self._store.cursors(source.name), final=final)
+            for together in _gathered(batches):
+                self._rows[source.name] += self._store.ingest(source.name, together)
         except (SourceError, OSError) as error:
             self.failures.append(f"{source.place}: {error}")
             logger.warning("%s: source %s: %s", self.model.name, source.name, error)
@@ -69,3 +74,19 @@ class Runner:
             seconds = now / 1_000_000
             self._health.put("model_source_last_success_timestamp_seconds", labels, seconds)
         self._health.put("model_source_rows_total", labels, self._rows[source.name])
+
+
+def _gathered(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
+    together: list[Batch] = []
+    try:
+        for batch in batches:
+            together.append(batch)
+            if sum(b.table.num_rows for b in together) >= TOGETHER_ROWS:
+                yield together
+                together = []
+    except SourceError:
+        if together:
+            yield together  # what was read before is good
+        raise
+    if together:
+        yield together

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from model_exporter.job.columns import (
+    Column,
     binary_classes,
     label_columns,
     prediction_columns,
@@ -68,13 +69,18 @@ def create(model: ModelConfig) -> list[str]:
     ]
 
 
-def stage(model: ModelConfig, source: str, schema: pa.Schema) -> list[str]:
-    """Return the statements that read the view `batch` into `staged` and `incoming`.
+def empty_incoming(model: ModelConfig, source: str) -> list[str]:
+    """Return the statements that make the empty table `incoming` of a source."""
+    stored = ", ".join(f"{c.name} {c.form.sql_type}" for c in _plan(model, source))
+    return [f"CREATE OR REPLACE TEMP TABLE incoming ({stored}, digest UBIGINT)"]
 
-    `staged` has every row in its canonical form, `incoming` the valid ones; the rest is counted
-    by content, so that reading an invalid row again does not count it twice.
+
+def stage(model: ModelConfig, source: str, schema: pa.Schema) -> list[str]:
+    """Return the statements that add the valid rows of the view `batch` to `incoming`.
+
+    The others are counted by content, so that reading one again does not count it twice.
     """
-    plan = prediction_columns(model) if source == "predictions" else label_columns(model)
+    plan = _plan(model, source)
     classes = binary_classes(model)
     names = ", ".join(column.name for column in plan)
     read = ", ".join(select(column, schema, binary_classes=classes) for column in plan)
@@ -88,11 +94,15 @@ def stage(model: ModelConfig, source: str, schema: pa.Schema) -> list[str]:
     return [
         f"CREATE OR REPLACE TEMP TABLE staged AS SELECT *, hash(row({names})) AS digest, "
         f"({valid}) IS TRUE AS valid FROM (SELECT {read} FROM batch)",
-        "CREATE OR REPLACE TEMP TABLE incoming AS SELECT * EXCLUDE (valid) FROM staged WHERE valid",
+        "INSERT INTO incoming BY NAME SELECT * EXCLUDE (valid) FROM staged WHERE valid",
         "INSERT INTO invalid SELECT DISTINCT s.source, s.digest FROM "
         f"(SELECT {sql_text(source)} AS source, digest FROM staged WHERE NOT valid) s "
         "ANTI JOIN invalid USING (source, digest)",
     ]
+
+
+def _plan(model: ModelConfig, source: str) -> tuple[Column, ...]:
+    return prediction_columns(model) if source == "predictions" else label_columns(model)
 
 
 def merge(source: str) -> list[str]:

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import duckdb
-import pyarrow as pa
 
 from model_exporter.errors import StateError
 from model_exporter.job import statements
@@ -97,26 +96,22 @@ class Store:
             self._set_meta("now", str(now))
         self.now = now
 
-    def ingest(self, source: str, batch: Batch) -> int:
-        """Take in rows of predictions or labels, and the cursor that covers them.
+    def ingest(self, source: str, batches: Sequence[Batch]) -> int:
+        """Take in rows of predictions or labels, and the cursors that cover them.
 
-        Returns the number of rows in the batch.
+        Returns the number of rows in the batches.
         """
         with self._transaction():
-            self._stage(source, batch.table)
+            for statement in statements.empty_incoming(self.model, source):
+                self._execute(statement)
+            for batch in batches:
+                self._stage(source, batch)
             self._touch("SELECT id FROM incoming", [])
             self._remember(self.now)
             for statement in statements.merge(source):
-                self._connection.execute(statement)
+                self._execute(statement)
             self._apply(self.now)
-            self._save_cursor(source, batch)
-        return int(batch.table.num_rows)
-
-    def stage(self, source: str, table: pa.Table) -> dict[str, Any]:
-        """Read a table as `ingest` would, without keeping it; return its columns."""
-        with self._transaction():
-            self._stage(source, table)
-            return dict(self.arrays("SELECT * FROM staged"))
+        return sum(batch.table.num_rows for batch in batches)
 
     @contextlib.contextmanager
     def pieces(self, bounds: Sequence[tuple[int, int]]) -> Iterator[None]:
@@ -159,11 +154,15 @@ class Store:
             self._set_meta("rows", rows)
             self._set_meta("tiles", tiles)
 
-    def _stage(self, source: str, table: pa.Table) -> None:
-        self._connection.register("batch", table)
-        for statement in statements.stage(self.model, source, table.schema):
+    def _stage(self, source: str, batch: Batch) -> None:
+        """Read a batch in the canonical form, and set its cursor."""
+        self._connection.register("batch", batch.table)
+        for statement in statements.stage(self.model, source, batch.table.schema):
             self._execute(statement)
         self._connection.unregister("batch")
+        self._execute("DELETE FROM cursor WHERE source = ? AND file = ?", [source, batch.file])
+        place = [source, batch.file, batch.cursor.position, batch.cursor.fingerprint]
+        self._execute("INSERT INTO cursor VALUES (?, ?, ?, ?)", place)
 
     def _touch(self, ids: str, parameters: Sequence[Any]) -> None:
         """Name the predictions whose contribution to the tiles may change."""
@@ -191,11 +190,6 @@ class Store:
         self._touch("SELECT id FROM prediction", [])
         self._execute(f"CREATE OR REPLACE TEMP TABLE was AS {statements.joined(self.model, -1)}")
         self._apply(now)
-
-    def _save_cursor(self, source: str, batch: Batch) -> None:
-        self._execute("DELETE FROM cursor WHERE source = ? AND file = ?", [source, batch.file])
-        place = [source, batch.file, batch.cursor.position, batch.cursor.fingerprint]
-        self._execute("INSERT INTO cursor VALUES (?, ?, ?, ?)", place)
 
     def _meta(self, key: str) -> str:
         found = self.query("SELECT value FROM meta WHERE key = ?", [key])

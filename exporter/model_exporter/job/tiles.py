@@ -121,13 +121,16 @@ def _counts(delta: ir.Table, rows: ir.Table, labeled: ir.Table, model: ModelConf
         key = _bin(whole, value, Subject.FEATURE, name, model, index=index)
         parts.append(_count(whole, Subject.FEATURE, name, key))
         if name in model.numeric and model.baselines:
-            outside = whole.filter(_out_of_range(whole, value, name, model))
+            # Only where the log has the value: a bin does not tell what lies beyond the range.
+            known = whole.filter(value.notnull() & ~value.isnan())
+            outside = known.filter(_out_of_range(known, known[f"f{i}"], name, model))
+            parts.append(_count(known, "ranged", name))
             parts.append(_count(outside, "out_of_range", name))
     parts.append(_bins(whole, whole.predicted, Subject.PREDICTION, "", model))
     for i, name in enumerate(score_classes(model)):
         parts.append(_bins(whole, whole[f"p{i}"], Subject.SCORE, name, model))
-    known = whole.filter(whole.label.notnull())
-    parts.append(_bins(known, known.label, Subject.LABEL, "", model))
+    labeled_whole = whole.filter(whole.label.notnull())
+    parts.append(_bins(labeled_whole, labeled_whole.label, Subject.LABEL, "", model))
     return ibis.union(*parts)
 
 
@@ -216,8 +219,7 @@ def _out_of_range(rows: ir.Table, value: ir.Value, name: str, model: ModelConfig
     def outside(distribution: Distribution | None) -> ir.Value:
         if not isinstance(distribution, NumericDistribution):
             return ibis.literal(False)
-        beyond = (value < distribution.minimum) | (value > distribution.maximum)
-        return beyond & ~value.isnan()
+        return (value < distribution.minimum) | (value > distribution.maximum)
 
     return _by_version(rows, Subject.FEATURE, name, model, outside)
 

@@ -78,14 +78,28 @@ class FileSource:
 
         The last line of a text file counts once it ends in a newline; without one, once the file
         has stopped growing between two reads, or at once if `final`.
+
+        Raises
+        ------
+        SourceError
+            At the end, if a file could not be read; the others were.
         """
+        failures = []
         for path in self.files():
-            name = str(path)
-            size = path.stat().st_size
-            settled = final or self._sizes.get(name) == size
-            self._sizes[name] = size
-            for table, cursor in self._reader(path, cursors.get(name, Cursor()), final=settled):
-                yield Batch(name, table, cursor)
+            try:
+                yield from self._read(path, cursors.get(str(path), Cursor()), final=final)
+            except (SourceError, OSError) as error:
+                failures.append(error)
+        if failures:
+            more = f" (and {len(failures) - 1} more files)" if len(failures) > 1 else ""
+            raise SourceError(f"{failures[0]}{more}") from failures[0]
+
+    def _read(self, path: Path, cursor: Cursor, *, final: bool) -> Iterator[Batch]:
+        name, size = str(path), path.stat().st_size
+        settled = final or self._sizes.get(name) == size
+        self._sizes[name] = size
+        for table, reached in self._reader(path, cursor, final=settled):
+            yield Batch(name, table, reached)
 
 
 def text_portions(
