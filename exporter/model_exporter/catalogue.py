@@ -174,38 +174,16 @@ SCORES = (
     ScoreFamily("bias", "model_bias", "model_bias_lower", "model_bias_upper", "model_baseline_bias", "label", "Mean of prediction minus label", (), (-INFINITE, INFINITE), ZERO),
 )
 
-# fmt: on
-
 
 def _families_of(score: ScoreFamily) -> tuple[Family, ...]:
     window = (*WINDOW, *score.extra)
     return (
         Family(score.name, GAUGE, score.unit, f"{score.help}.", window, JOB),
-        Family(
-            score.lower,
-            GAUGE,
-            score.unit,
-            f"{score.help}: lower end of the 95 % confidence interval.",
-            window,
-            JOB,
-        ),
-        Family(
-            score.upper,
-            GAUGE,
-            score.unit,
-            f"{score.help}: upper end of the 95 % confidence interval.",
-            window,
-            JOB,
-        ),
-        Family(
-            score.baseline,
-            GAUGE,
-            score.unit,
-            f"{score.help}: on the baseline's rows.",
-            (*MODEL, *score.extra),
-            JOB,
-        ),
+        Family(score.lower, GAUGE, score.unit, f"{score.help}: lower end of the 95 % confidence interval.", window, JOB),
+        Family(score.upper, GAUGE, score.unit, f"{score.help}: upper end of the 95 % confidence interval.", window, JOB),
+        Family(score.baseline, GAUGE, score.unit, f"{score.help}: on the baseline's rows.", (*MODEL, *score.extra), JOB),
     )
+# fmt: on
 
 
 FAMILIES: tuple[Family, ...] = (

@@ -66,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
 def _add_demo(commands: "Commands") -> None:
     command = commands.add_parser("demo", help="watch real models being monitored")
     command.add_argument("--once", action="store_true", help="run the story to its end and stop")
+    command.add_argument(
+        "--picture", type=Path, metavar="FILE", help="with --once: draw the last table as SVG"
+    )
     command.set_defaults(run=_demo, extra="demo")
 
 
@@ -127,7 +130,7 @@ def _add_bundle(commands: "Commands") -> None:
 def _demo(options: argparse.Namespace) -> int:
     from model_exporter.demo import run
 
-    return run(once=options.once)
+    return run(once=options.once, picture=options.picture)
 
 
 def _baseline(options: argparse.Namespace) -> int:

@@ -6,13 +6,14 @@ process they live in, `replay` plays the data, `stack` starts what else is insta
 """
 
 import importlib.util
+from pathlib import Path
 
 SECONDS = 90.0
 NEEDED = ("duckdb", "ibis", "pyarrow", "rich", "scipy", "sklearn", "yaml")
 """Some of them only child processes import; their absence is to be told before the story begins."""
 
 
-def run(*, once: bool, seconds: float = SECONDS) -> int:
+def run(*, once: bool, seconds: float = SECONDS, picture: Path | None = None) -> int:
     """Run the demo and return its exit status.
 
     Parameters
@@ -22,6 +23,8 @@ def run(*, once: bool, seconds: float = SECONDS) -> int:
         which stays until Ctrl-C.
     seconds
         Length of the story; starting and training come on top.
+    picture
+        SVG file to write the last table and the alerts to.
 
     Raises
     ------
@@ -33,7 +36,7 @@ def run(*, once: bool, seconds: float = SECONDS) -> int:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
     from model_exporter.demo.story import tell
 
-    return tell(once=once, seconds=seconds)
+    return tell(once=once, seconds=seconds, picture=picture)
 
 
 __all__ = ["run"]

@@ -1,7 +1,10 @@
 """Where the story is shown: a live table in a terminal, or lines of plain text."""
 
+import io
+import re
 from collections import deque
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Protocol, Self
 
 from rich.console import Console, Group
@@ -11,6 +14,7 @@ from rich.text import Text
 
 PLAIN_WIDTH = 132
 """Nothing wraps in it; a pipe has no width of its own."""
+PICTURE_WIDTH = 104
 LINES = 5
 """Of what happened last, below the live table."""
 
@@ -35,9 +39,10 @@ class Screen(Protocol):
 
 
 class Lines:
-    """Plain text, for pipes and logs."""
+    """Plain text, for pipes and logs; the end also as a picture, if one is wanted."""
 
-    def __init__(self) -> None:
+    def __init__(self, picture: Path | None = None) -> None:
+        self._picture = picture
         self._console = Console(width=PLAIN_WIDTH, no_color=True, highlight=False, soft_wrap=True)
 
     def __enter__(self) -> Self:
@@ -59,10 +64,13 @@ class Lines:
 
     def end(self, table: Table, lines: Iterable[str]) -> None:
         """Print the table and the lines."""
+        told = list(lines)
         self._console.print()
         self._console.print(table)
-        for line in lines:
+        for line in told:
             self._console.print(line, markup=False)
+        if self._picture is not None:
+            self._picture.write_text(_svg(table, told), "utf-8")
 
 
 class Terminal:
@@ -117,6 +125,17 @@ class Terminal:
         self._live.update(
             Group(*parts, self._headline, *self._lines, Text(), *self._links), refresh=True
         )
+
+
+def _svg(table: Table, lines: Iterable[str]) -> str:
+    """Draw a terminal; its fonts are those that the reader has, nothing is fetched."""
+    console = Console(record=True, width=PICTURE_WIDTH, file=io.StringIO(), force_terminal=True)
+    console.print(table)
+    for line in lines:
+        console.print(line, markup=False, highlight=False, no_wrap=True, overflow="ellipsis")
+    drawn = console.export_svg(title="make demo", unique_id="demo")
+    without_fonts = re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL)
+    return without_fonts.replace("Fira Code", "ui-monospace, Menlo, Consolas")
 
 
 def _one_line(text: str) -> Text:

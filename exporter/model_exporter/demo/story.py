@@ -39,7 +39,7 @@ HELP = (
 )
 
 
-def tell(*, once: bool, seconds: float) -> int:
+def tell(*, once: bool, seconds: float, picture: Path | None = None) -> int:
     """Start everything, tell the story, end everything."""
     with (
         ending_on_signals(signal.SIGTERM, signal.SIGHUP),
@@ -48,13 +48,21 @@ def tell(*, once: bool, seconds: float) -> int:
         Receiver() as receiver,
     ):
         try:
-            return _tell(launch.Plan(Path(name), seconds), processes, receiver, once=once)
+            plan = launch.Plan(Path(name), seconds)
+            return _tell(plan, processes, receiver, once=once, picture=picture)
         except StoryError as error:
             print(f"model-exporter demo: {error}", file=sys.stderr)
             return 1
 
 
-def _tell(plan: launch.Plan, processes: Processes, receiver: Receiver, *, once: bool) -> int:
+def _tell(
+    plan: launch.Plan,
+    processes: Processes,
+    receiver: Receiver,
+    *,
+    once: bool,
+    picture: Path | None,
+) -> int:
     live = not once and Console().is_terminal
     print("Training three models ...", flush=True)
     server = launch.start_server(plan, processes)
@@ -63,7 +71,7 @@ def _tell(plan: launch.Plan, processes: Processes, receiver: Receiver, *, once: 
         processes, plan.directory, targets=plan.targets, factor=plan.factor, receiver=receiver
     )
     links = _links(plan, found)
-    screen: Screen = Terminal(links) if live else Lines()
+    screen: Screen = Terminal(links) if live else Lines(picture)
     with screen:
         screen.say(_pace(plan))
         screen.say(_alerting(found))
