@@ -5,7 +5,9 @@ reference that drift and data quality are measured against. The exporter job, th
 bundle are reached through the command `model-exporter`.
 """
 
-from model_exporter.baseline import Baseline
+import importlib
+from typing import TYPE_CHECKING
+
 from model_exporter.errors import (
     BaselineError,
     ConfigError,
@@ -14,7 +16,10 @@ from model_exporter.errors import (
     SourceError,
     StateError,
 )
-from model_exporter.sidecar.monitor import ModelMonitor
+
+if TYPE_CHECKING:
+    from model_exporter.baseline import Baseline
+    from model_exporter.sidecar.monitor import ModelMonitor
 
 __version__ = "0.1.0"
 
@@ -28,3 +33,22 @@ __all__ = [
     "SourceError",
     "StateError",
 ]
+
+# Loaded at first use: a job has no use for the sidecar, nor a model server for what it does not
+# touch, and both import this package.
+_AT_FIRST_USE = {
+    "Baseline": "model_exporter.baseline",
+    "ModelMonitor": "model_exporter.sidecar.monitor",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _AT_FIRST_USE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_AT_FIRST_USE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
