@@ -30,9 +30,10 @@ OURS: dict[str, set[str]] = {
     "records": set(),
     "errors": set(),
     "distribution": {"errors", "records"},
+    "reference_table": STATISTICS,
     "scores": STATISTICS,
     "drift": {*STATISTICS, "baseline"},
-    "baseline": {*STATISTICS, "scores"},
+    "baseline": {*STATISTICS, "reference_table", "scores"},
     "sidecar": FOUNDATION,
     "integrations": {*FOUNDATION, "sidecar"},
     "job": {*FOUNDATION, "scores", "drift"},
@@ -49,6 +50,7 @@ THEIRS: dict[str, set[str]] = {
     "records": set(),
     "errors": set(),
     "distribution": {"numpy"},
+    "reference_table": set(),
     "scores": {"numpy", "scipy"},
     "drift": {"numpy", "scipy"},
     "baseline": {"numpy"},
@@ -62,7 +64,7 @@ LAZY: dict[str, set[str]] = {"sidecar": {"pyarrow"}, "baseline": {"scores"}}
 
 NO_SIDE_EFFECTS = {"time", "datetime", "logging", "pathlib", "os", "io", "threading", "random"}
 """Not for the pure parts: no clock, no logging, no files."""
-PURE = ("catalogue", "records", "errors", "distribution", "scores", "drift")
+PURE = ("catalogue", "records", "errors", "distribution", "reference_table", "scores", "drift")
 
 
 class Import(NamedTuple):

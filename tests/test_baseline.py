@@ -1,12 +1,14 @@
 """The frozen reference: fitted from any table, saved and read back bit for bit."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from model_exporter import Baseline, BaselineError, SchemaError
+from model_exporter.baseline import MAX_VALUES
 from model_exporter.records import Estimate, Task
 
 ROWS = 60
@@ -148,3 +150,33 @@ def test_edited_file_is_refused(tmp_path) -> None:
     path.write_text(json.dumps(document))
     with pytest.raises(BaselineError, match="checksum"):
         Baseline.load(path)
+
+
+def test_scores_by_truth_are_kept(tmp_path: Path) -> None:
+    """Every row once, by score, for the class that the score is of; also through the file."""
+    table = {
+        "prediction": [0, 1, 1, 0, 1],
+        "score": [0.2, 0.7, 0.7, 0.2, 0.9],
+        "label": [0, 1, 0, 0, 1],
+    }
+    fitted = Baseline.from_table(table, task="binary", score="score", label="label")
+    fitted.save(tmp_path / "b.json")
+    for baseline in (fitted, Baseline.load(tmp_path / "b.json")):
+        found = baseline.score_labels[""]
+        assert found.scores == (0.2, 0.7, 0.9)
+        assert found.negatives == (2, 1, 0)
+        assert found.positives == (0, 1, 1)
+
+
+def test_many_scores_are_merged_with_their_neighbours() -> None:
+    """No row is lost, and the file stays small."""
+    count = 3 * MAX_VALUES
+    table = {
+        "prediction": [1] * count,
+        "score": np.linspace(0, 1, count),
+        "label": [0, 1] * (count // 2),
+    }
+    found = Baseline.from_table(table, task="binary", score="score", label="label").score_labels[""]
+    assert len(found.scores) == MAX_VALUES
+    assert list(found.scores) == sorted(found.scores)
+    assert sum(found.negatives) == sum(found.positives) == count // 2

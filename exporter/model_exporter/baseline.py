@@ -14,17 +14,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from model_exporter.distribution import (
-    CategoricalDistribution,
     Distribution,
     NumericDistribution,
     category_text,
-    class_texts,
     distribution_from_json,
     numeric_values,
 )
-from model_exporter.errors import BaselineError, SchemaError
+from model_exporter.errors import BaselineError
 from model_exporter.records import Estimate, Task
+from model_exporter.reference_table import ReferenceTable
 
 SCHEMA_VERSION = 1
 MAX_VALUES = 10_000
@@ -34,6 +36,15 @@ MAX_CATEGORIES = 200
 
 Quality = Mapping[str, Mapping[tuple[str, ...], Estimate]]
 """Scores by family name and values of the family's extra labels."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreLabels:
+    """Rows by score, ascending: how many were of the class that the score is of, how many not."""
+
+    scores: tuple[float, ...]
+    negatives: tuple[int, ...]
+    positives: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +61,9 @@ class Baseline:
         Class names of a classifier, sorted unless given; empty for regression.
     quality
         Scores of the reference slice where it had labels; empty otherwise.
+    score_labels
+        Rows by score and truth, by class as in `scores`, where it had labels: what calibrates
+        scores until labels come.
     checksum
         SHA-256 of the content, ``"sha256:..."``. Two baselines with unlike checksums have unlike
         bins: their counts must not be added or compared.
@@ -66,6 +80,8 @@ class Baseline:
     classes: tuple[str, ...]
     positive_label: str | None
     quality: Quality
+    score_labels: Mapping[str, ScoreLabels]
+    checksum: str = ""
 
     @classmethod
     def from_table(
@@ -119,7 +135,7 @@ class Baseline:
         (np.int64(4), ('0', '1', '__other__'))
         """
         kind = Task(task)
-        columns = _Columns(table)
+        columns = ReferenceTable(table)
         positive = category_text(positive_label) if kind is Task.BINARY else None
         if kind is not Task.REGRESSION:
             columns.name_classes([name for name in (prediction, label) if name], positive)
@@ -145,16 +161,12 @@ class Baseline:
             classes=_classes(kind, columns, (prediction, label), score_columns, classes),
             positive_label=positive,
             quality={},
+            score_labels={},
         )
-        if label is None:
-            return baseline
-        quality = _quality(baseline, columns, prediction, score_columns, label)
-        return replace(baseline, quality=quality)
-
-    @property
-    def checksum(self) -> str:
-        """SHA-256 of the content."""
-        return _checksum(self._content())
+        if label is not None:
+            quality, score_labels = _judged(baseline, columns, prediction, score_columns, label)
+            baseline = replace(baseline, quality=quality, score_labels=score_labels)
+        return replace(baseline, checksum=_checksum(baseline._content()))
 
     def distribution(self, subject: str, feature: str) -> Distribution | None:
         """Return the distribution of a subject; None where the baseline has none."""
@@ -167,7 +179,7 @@ class Baseline:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the baseline as JSON, atomically."""
         content = self._content()
-        document = {"schema_version": SCHEMA_VERSION, "checksum": _checksum(content), **content}
+        document = {"schema_version": SCHEMA_VERSION, "checksum": self.checksum, **content}
         target = Path(path)
         temporary = target.with_name(f".{target.name}.{os.getpid()}")
         temporary.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", "utf-8")
@@ -219,6 +231,11 @@ class Baseline:
                 name: {tuple(e["labels"]): Estimate(e["value"], e["lower"], e["upper"]) for e in es}
                 for name, es in document["quality"].items()
             },
+            score_labels={
+                name: ScoreLabels(*(tuple(found[key]) for key in ScoreLabels.__slots__))
+                for name, found in document["score_labels"].items()
+            },
+            checksum=stored,
         )
 
     def _content(self) -> dict[str, Any]:
@@ -240,66 +257,16 @@ class Baseline:
                 ]
                 for name, estimates in self.quality.items()
             },
+            "score_labels": {
+                name: {key: list(getattr(found, key)) for key in ScoreLabels.__slots__}
+                for name, found in self.score_labels.items()
+            },
         }
-
-
-class _Columns:
-    """The columns of a table of any of the accepted shapes."""
-
-    def __init__(self, table: Any) -> None:
-        self._columns = _as_columns(table)
-        lengths = {name: len(column) for name, column in self._columns.items()}
-        self.rows = max(lengths.values(), default=0)
-        if not self.rows:
-            raise BaselineError("the reference table has no rows; a baseline needs some")
-        if len(set(lengths.values())) > 1:
-            text = ", ".join(f"{name!r} has {length}" for name, length in lengths.items())
-            raise SchemaError(f"the columns of the reference differ in length: {text} rows")
-
-    def name_classes(self, names: Sequence[str], positive_label: str | None) -> None:
-        """Turn labels and predictions into the text of their classes."""
-        texts = class_texts([self[name] for name in names], positive_label=positive_label)
-        self._columns.update(zip(names, texts, strict=True))
-
-    def __getitem__(self, name: str) -> Any:
-        try:
-            return self._columns[name]
-        except KeyError:
-            have = ", ".join(sorted(map(str, self._columns)))
-            raise SchemaError(f"the reference has no column {name!r}; it has: {have}") from None
-
-    def numeric(self, name: str, limit: int) -> NumericDistribution:
-        try:
-            return NumericDistribution.fit(self[name], max_values=limit)
-        except (TypeError, ValueError) as error:
-            raise SchemaError(
-                f"column {name!r} of the reference is not numeric ({error}); "
-                "name it among the categorical features"
-            ) from error
-
-    def categorical(self, name: str, limit: int) -> CategoricalDistribution:
-        return CategoricalDistribution.fit(self[name], max_categories=limit)
-
-
-def _as_columns(table: Any) -> dict[str, Any]:
-    if isinstance(table, Mapping):
-        return dict(table)
-    if isinstance(table, Sequence):
-        names = {name: None for row in table for name in row}
-        return {name: [row.get(name) for row in table] for name in names}
-    if hasattr(table, "column_names") and hasattr(table, "to_pydict"):  # pyarrow.Table
-        return dict(table.to_pydict())
-    if hasattr(table, "columns"):  # pandas, polars
-        return {str(name): table[name].to_numpy() for name in table.columns}
-    raise SchemaError(
-        f"a reference table was expected (dict of columns, list of dicts, pandas, polars or "
-        f"arrow), got {type(table).__name__}"
-    )
 
 
 def _classes(
     task: Task,
-    columns: _Columns,
+    columns: ReferenceTable,
     names: Iterable[str | None],
     score_columns: Mapping[str, str],
     given: Sequence[object] | None,
@@ -312,16 +279,16 @@ def _classes(
     return tuple(sorted(seen | {c for c in score_columns if c}))
 
 
-def _quality(
+def _judged(
     baseline: Baseline,
-    columns: _Columns,
+    columns: ReferenceTable,
     prediction: str,
     score_columns: Mapping[str, str],
     label: str,
-) -> Quality:
+) -> tuple[Quality, Mapping[str, ScoreLabels]]:
     # Imported here: the sidecar loads baselines and must not pay for the scores.
     from model_exporter.scores import SCORES
-    from model_exporter.scores.statistics import statistics_from_rows
+    from model_exporter.scores.statistics import ClassificationStatistics, statistics_from_rows
 
     statistics = statistics_from_rows(
         task=baseline.task,
@@ -336,7 +303,28 @@ def _quality(
         for score in SCORES
         if baseline.task in score.tasks
     }
-    return {name: estimates for name, estimates in quality.items() if estimates}
+    found = {name: estimates for name, estimates in quality.items() if estimates}
+    if not isinstance(statistics, ClassificationStatistics):
+        return found, {}
+    return found, {
+        name: _score_labels(h.scores, h.negatives, h.positives)
+        for name, h in statistics.histograms.items()
+    }
+
+
+def _score_labels(
+    scores: NDArray[np.float64], negatives: NDArray[np.int64], positives: NDArray[np.int64]
+) -> ScoreLabels:
+    """Keep at most `MAX_VALUES` scores: neighbours are merged, under their mean."""
+    starts = np.unique(np.linspace(0, scores.size, MAX_VALUES, endpoint=False).astype(np.int64))
+    starts = starts[starts < scores.size]
+    rows = negatives + positives
+    means = np.add.reduceat(scores * rows, starts) / np.add.reduceat(rows, starts)
+    return ScoreLabels(
+        tuple(np.where(np.diff(starts, append=scores.size) == 1, scores[starts], means).tolist()),
+        tuple(np.add.reduceat(negatives, starts).tolist()),
+        tuple(np.add.reduceat(positives, starts).tolist()),
+    )
 
 
 def _checksum(content: Mapping[str, Any]) -> str:
