@@ -143,3 +143,20 @@ def test_one_bad_file_hides_no_other(tmp_path: Path) -> None:
     assert next(batches).table.column("id").to_pylist() == ["c"]
     with pytest.raises(SourceError, match=r"2\.jsonl"):
         next(batches)
+
+
+def test_csv_of_other_programs(tmp_path: Path) -> None:
+    """A byte order mark, and lines that end as in Windows."""
+    path = tmp_path / "log.csv"
+    path.write_bytes(b"\xef\xbb\xbfid,x\r\na,1\r\n")
+    reading = Reading(path, "csv")
+    assert reading.read() == ["a"]
+    with path.open("ab") as file:
+        file.write(b"b,2\r\n")
+    assert reading.read() == ["b"]
+
+
+def test_parquet_dictionaries(tmp_path: Path) -> None:
+    path = tmp_path / "log.parquet"
+    pq.write_table(pa.table({"id": pa.array(["a", "b", "a"]).dictionary_encode()}), path)
+    assert Reading(path, "parquet").read() == ["a", "b", "a"]

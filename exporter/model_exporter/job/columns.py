@@ -197,13 +197,16 @@ def _time(quoted: str, kind: pa.DataType) -> str:
 def _number(quoted: str, kind: pa.DataType) -> str:
     """Give a double; NaN is missing, and what is no number becomes NaN, to be told apart."""
     number = f"TRY_CAST({quoted} AS DOUBLE)"
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+    if not any(is_text(kind) for is_text in _TEXT_TYPES):
         return f"CASE WHEN NOT isnan({number}) THEN {number} END"
     text = _text(quoted, kind)
     return (
         f"CASE WHEN {text} IS NULL OR lower({text}) = 'nan' THEN NULL "
         f"ELSE coalesce({number}, CAST('nan' AS DOUBLE)) END"
     )
+
+
+_TEXT_TYPES = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 
 
 def _probability(quoted: str, _: pa.DataType) -> str:

@@ -13,7 +13,7 @@ PORTION_ROWS = 200_000
 
 
 def read_parquet(path: Path, cursor: Cursor, *, final: bool) -> Iterator[tuple[pa.Table, Cursor]]:
-    """Yield the rows beyond a cursor; columns of structs become ``struct.field``.
+    """Yield the rows beyond a cursor; structs become ``struct.field``, dictionaries their values.
 
     `final` makes no difference: a Parquet file is complete or unreadable.
 
@@ -42,4 +42,8 @@ def read_parquet(path: Path, cursor: Cursor, *, final: bool) -> Iterator[tuple[p
 def _flatten(table: pa.Table) -> pa.Table:
     while any(pa.types.is_struct(field.type) for field in table.schema):
         table = table.flatten()
-    return table
+    plain = [
+        field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
+        for field in table.schema
+    ]
+    return table.cast(pa.schema(plain))
