@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from model_exporter.job import decode
 from model_exporter.job.config import load
+from model_exporter.job.losses import EXPONENT_BITS, MANTISSA_BITS, exact
 from model_exporter.job.sources import READERS, FileSource
 from model_exporter.job.store import Store
-from model_exporter.job.tiles import EXPONENT_BITS, MANTISSA_BITS, exact
 from model_exporter.job.windows import Group, read_windows
 from model_exporter.records import Task
 from model_exporter.scores import SCORES

@@ -40,7 +40,7 @@ class Totals:
     counts
         Rows by (statistic, name, key).
     sums
-        By (statistic, key): rows, and whole numbers by exponent (see `tiles`).
+        By (statistic, key): rows, and whole numbers by exponent (see `losses`).
     scores
         By class: arrays of step, rows and positives.
     """

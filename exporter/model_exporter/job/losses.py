@@ -1,0 +1,106 @@
+"""Losses and moments per row, and sums of them that are exact, as Ibis expressions.
+
+A sum of floats depends on the order in its last bits, and what is added and taken away again
+leaves a trace. So each float is split into ``2**(32 * exponent - 54)`` times a whole number, and
+the whole numbers are summed, per exponent.
+"""
+
+import functools
+from collections.abc import Iterable
+from fractions import Fraction
+
+import ibis
+import ibis.expr.types as ir
+
+from model_exporter.job.columns import score_classes
+from model_exporter.job.config import ModelConfig
+from model_exporter.records import Task
+from model_exporter.scores.statistics import CALIBRATION_BINS
+
+EPSILON = 2.220446049250313e-16
+"""Probabilities are clipped here for the log loss: float64 epsilon, as in scikit-learn."""
+EXPONENT_BITS = 32
+MANTISSA_BITS = 54
+"""One more than a float64 has, so that a logarithm that rounds up cannot cost the last bit."""
+
+_INT = "int64"
+
+
+def exact(parts: Iterable[tuple[int, int]]) -> Fraction:
+    """Return the value of an exact sum from its (exponent, whole number) parts."""
+    total = Fraction(0)
+    for exponent, value in parts:
+        total += int(value) * Fraction(2) ** (EXPONENT_BITS * exponent - MANTISSA_BITS)
+    return total
+
+
+def exact_parts(value: ir.Value) -> tuple[ir.Value, ir.Value]:
+    """Split a float into an exponent and a whole number; `exact` puts sums of them together."""
+    magnitude = value.abs().nullif(0).log2()
+    exponent = (magnitude / EXPONENT_BITS).floor().fill_null(0).cast(_INT)
+    scale = (MANTISSA_BITS - EXPONENT_BITS * exponent).cast("float64")
+    return exponent, (value * ibis.literal(2.0) ** scale).cast("decimal(38, 0)")
+
+
+def with_chosen(labeled: ir.Table, model: ModelConfig) -> ir.Table:
+    """Add the probability that calibration judges, and whether what it spoke of came true."""
+    if model.task is Task.BINARY:
+        chosen, hit = labeled.p0, labeled.label == model.positive_label
+    else:
+        chosen = _probability_of(labeled, labeled.predicted, model)
+        hit = labeled.label == labeled.predicted
+    return labeled.mutate(chosen=chosen, hit=hit).filter(chosen.notnull())
+
+
+def _probability_of(rows: ir.Table, classes: ir.Value, model: ModelConfig) -> ir.Value:
+    cases = [(classes == name, rows[f"p{i}"]) for i, name in enumerate(score_classes(model))]
+    return ibis.cases(*cases)
+
+
+def calibration_bin(rows: ir.Table) -> ir.Value:
+    """Return the calibration bin of the chosen probability."""
+    return ibis.least((rows.chosen * CALIBRATION_BINS).floor().cast(_INT), CALIBRATION_BINS - 1)
+
+
+def regression_terms(rows: ir.Table) -> dict[str, ir.Value]:
+    """Return the terms of `RegressionStatistics`; `rows` of `error` is the count of labels."""
+    y, e = rows.label, rows.predicted - rows.label
+    ratio = ibis.ifelse(y == 0, ibis.null("float64"), (e / y.nullif(0)).abs())
+    return {
+        "error": e,
+        "absolute_error": e.abs(),
+        "squared_error": e * e,
+        "fourth_error": e * e * e * e,
+        "label": y,
+        "absolute_label": y.abs(),
+        "squared_label": y * y,
+        "cubed_label": y * y * y,
+        "fourth_label": y * y * y * y,
+        "squared_error_label": e * e * y,
+        "squared_error_squared_label": e * e * y * y,
+        "absolute_error_label": (e * y).abs(),
+        "percentage_error": ratio,
+        "squared_percentage_error": ratio * ratio,
+    }
+
+
+def with_losses(labeled: ir.Table, model: ModelConfig) -> ir.Table:
+    """Add the log loss and the Brier score of each row that has all its probabilities."""
+    scores = [labeled[f"p{i}"] for i in range(len(score_classes(model)))]
+    if model.task is Task.BINARY:
+        score, truth = scores[0], labeled.label == model.positive_label
+        clipped = score.clip(lower=EPSILON, upper=1 - EPSILON)
+        likelihood = ibis.ifelse(truth, clipped, 1 - clipped)
+        brier = (score - truth.cast("float64")) * (score - truth.cast("float64"))
+    else:
+        given = _probability_of(labeled, labeled.label, model).fill_null(0.0)
+        likelihood = given.clip(lower=EPSILON)
+        # A label outside the known classes got probability 0: its own term is (0 - 1)^2.
+        unknown = (~labeled.label.isin(score_classes(model))).cast("float64")
+        gaps = [
+            p - (labeled.label == name).cast("float64")
+            for name, p in zip(score_classes(model), scores, strict=True)
+        ]
+        brier = functools.reduce(lambda total, gap: total + gap * gap, gaps, unknown)
+    rows = labeled.mutate(log_loss=-likelihood.ln(), brier=brier)
+    return rows.filter([p.notnull() for p in scores])
