@@ -73,20 +73,23 @@ def is_free(path: Path) -> bool:
 def sweep(directory: Path, *, keep: str) -> None:
     """Remove what nobody has used for long, with the lock held; `keep` is the archive in use."""
     now = time.time()
-    old = {}
+    ages = {}
     for entry in os.scandir(directory):
         if entry.name.startswith(PREFIX):
             with contextlib.suppress(FileNotFoundError):
-                old[entry.name] = now - entry.stat().st_mtime
-    for name, age in old.items():
-        path = directory / name
+                ages[entry.name] = now - entry.stat().st_mtime
+    # Archives last: what keeps one are its shards.
+    for name in sorted(ages, key=lambda name: name.endswith(ARCHIVE)):
+        path, age = directory / name, ages[name]
         if name.endswith(HIDDEN):
             is_waste = age > HIDDEN_SECONDS
-        elif name.endswith(SHARD):
-            is_waste = age > ABANDONED_SECONDS and is_free(path)
-        else:
+        elif name.endswith(ARCHIVE):
             stem = name.removesuffix(ARCHIVE)
-            is_used = name == keep or any(n.startswith(stem) for n in old if n != name)
+            is_used = name == keep or any(n.startswith(stem) for n in ages if n != name)
             is_waste = age > ABANDONED_SECONDS and not is_used
+        else:
+            is_waste = age > ABANDONED_SECONDS and is_free(path)
         if is_waste:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+            del ages[name]

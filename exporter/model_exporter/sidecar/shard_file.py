@@ -17,6 +17,7 @@ import contextlib
 import fcntl
 import json
 import os
+import stat
 import struct
 import time
 import zlib
@@ -157,6 +158,8 @@ def read(path: Path, identity: bytes) -> Record:
     """
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise UnusableError(SkipReason.DAMAGED)
         for _ in range(READS):
             living = not is_free(file)  # asked first: what a dead process wrote is all there
             data = os.pread(file, min(os.fstat(file).st_size, MAX_BYTES), 0)
@@ -224,7 +227,6 @@ class ShardFile:
     """
 
     def __init__(self, path: Path, identity: bytes, size: int) -> None:
-        self.path = path
         self._size = -(-size // 8) * 8
         self._sequence = 0
         self._last = b""
@@ -243,11 +245,14 @@ class ShardFile:
             self.release()
             raise
 
+    @property
+    def is_deleted(self) -> bool:
+        """Whether somebody has removed the file, which no other process can see then."""
+        return self._file is None or os.fstat(self._file).st_nlink == 0
+
     def publish(self, tally: Tally) -> None:
         """Write a tally, unless it is the one written last."""
         assert self._file is not None
-        if os.fstat(self._file).st_nlink == 0:
-            raise FileNotFoundError(2, "the shard was deleted", str(self.path))
         payload = encode(tally)
         if payload == self._last:
             return

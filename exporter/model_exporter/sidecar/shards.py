@@ -83,8 +83,6 @@ class Shards:
             try:
                 if self._publish():
                     self._failed_ns = None
-            except FileNotFoundError:  # deleted under us: a new one will have all counts again
-                self._release()
             except Exception as error:
                 # What could not be written keeps its shard: let go of, it would be folded, and
                 # counted twice when it can be written again.
@@ -96,6 +94,8 @@ class Shards:
 
     def _publish(self) -> bool:
         tally = self._addable(self._fold.tally(window=self._window()))
+        if self._own is not None and self._own.is_deleted:
+            self._release()  # the new one will have all counts again
         if self._own is None:
             if self._retired or not self._is_due() or not tally.array.any():
                 return False
