@@ -47,6 +47,7 @@ class Subjects:
     def _fill(self, settings: Settings) -> None:
         self._class_name = settings.class_namer()
         baseline = settings.baseline
+        self.checksum = "" if baseline is None else baseline.checksum  # once: it is not cheap
         if baseline is None:
             return
         for name, distribution in baseline.features.items():

@@ -48,9 +48,8 @@ def _slots(names: list[str], limit: int) -> list[tuple[str, int]]:
 
 
 def _info(reading: Reading) -> Iterable[Sample]:
-    baseline = reading.settings.baseline
-    checksum = "" if baseline is None else baseline.checksum
-    yield "", {"task": reading.settings.task.value, "baseline": checksum}, 1
+    task = reading.settings.task.value
+    yield "", {"task": task, "baseline": reading.subjects.checksum}, 1
 
 
 def _requests(reading: Reading) -> Iterable[Sample]:

@@ -14,8 +14,8 @@ SHARD = ".shard"
 ARCHIVE = ".archive"
 HIDDEN = ".tmp"
 LOCK = "model-exporter.lock"
-LOCK_TRIES = 20
-LOCK_PAUSE_SECONDS = 0.01
+LOCK_TRIES = 50
+LOCK_PAUSE_SECONDS = 0.001
 """A scrape waits so long for another's folding; then it sums without folding."""
 HIDDEN_SECONDS = 60.0
 """Age of a file in the making whose maker must have been killed."""

@@ -68,16 +68,9 @@ class UnusableError(Exception):
 
 
 class Record(NamedTuple):
-    """What a file holds.
+    """What a file holds: its number of the writing, and whether the writer still holds it.
 
-    Attributes
-    ----------
-    sequence
-        Number of the writing.
-    living
-        Whether the writer holds the file.
-    folded
-        Of an archive: the shards whose counts it has, as long as their files may exist.
+    `folded` are the shards whose counts an archive has, as long as their files may exist.
     """
 
     sequence: int

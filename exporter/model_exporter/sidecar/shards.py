@@ -181,7 +181,7 @@ def _identity(settings: Settings, fold: Fold) -> bytes:
     output = settings.value_buckets if settings.task is Task.REGRESSION else SCORE_BUCKETS
     layout = {
         "task": settings.task,
-        "baseline": settings.baseline.checksum if settings.baseline else None,
+        "baseline": fold.subjects.checksum,
         "classes": settings.classes,
         "positive_label": settings.positive_label,
         "buckets": (settings.latency_buckets, BATCH_BUCKETS, output),
