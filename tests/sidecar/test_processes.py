@@ -115,6 +115,29 @@ def test_totals_are_exact_over_the_workers_of_multiprocessing(method: str, tmp_p
     assert len(os.listdir(tmp_path / "shards")) == 3
 
 
+def test_a_child_of_a_worker_that_has_counted_starts_at_zero(tmp_path: Path) -> None:
+    """The parent's counts stay the parent's; both see the sum, before and after the child ends."""
+    printed = run(
+        f"""
+        import os
+        from app import monitor, predict
+        {textwrap.indent(READ, " " * 8).strip()}
+        for _ in range(3):
+            predict(None)
+        monitor.flush()
+        if os.fork() == 0:
+            print(total(), flush=True)
+            predict(None)
+            print(total(), flush=True)
+            os._exit(0)
+        os.wait()
+        print(total(), total("model_exporter_shards"))
+        """,
+        tmp_path,
+    )
+    assert printed.split() == ["3.0", "4.0", "4.0", "1.0"]
+
+
 def test_half_of_the_workers_killed(tmp_path: Path) -> None:
     """What they had flushed stays; a child that a worker forked does not keep its shard alive."""
     printed = run(

@@ -117,7 +117,7 @@ def decode(payload: bytes) -> tuple[Tally, tuple[str, ...]]:
 def head(identity: bytes, size: int) -> bytes:
     """Return the head of a file, padded so that slots start on a multiple of 8."""
     text = identity + b" " * (-(HEAD.size + len(identity)) % 8)
-    return HEAD.pack(MAGIC, FORMAT, len(text), size, zlib.crc32(text)) + text
+    return HEAD.pack(MAGIC, FORMAT, len(text), size, zlib.crc32(text, size)) + text
 
 
 def slot(sequence: int, payload: bytes) -> bytes:
@@ -153,18 +153,19 @@ def read(path: Path, identity: bytes) -> Record:
     try:
         if not stat.S_ISREG(os.fstat(file).st_mode):
             raise UnusableError(SkipReason.DAMAGED)
-        for _ in range(READS):
+        for tried in range(READS):
             living = not is_free(file)  # asked first: what a dead process wrote is all there
             data = os.pread(file, min(os.fstat(file).st_size, MAX_BYTES), 0)
             whole, torn = _slots(data, identity)
             newest = max(whole, default=(0, b""))
             # In turn, the slot in the making is the next one; else the writer was faster than we.
-            if newest[0] and (newest[0] >= torn - 1 or not living):
-                tally, folded = _decoded(newest[1])
-                return Record(newest[0], tally, living, folded)
-            if not living:
+            if living and newest[0] < torn - 1 and tried < READS - 1:
+                time.sleep(READ_PAUSE_SECONDS)
+                continue
+            if not newest[0]:
                 break
-            time.sleep(READ_PAUSE_SECONDS)
+            tally, folded = _decoded(newest[1])
+            return Record(newest[0], tally, living, folded)
     finally:
         os.close(file)
     raise UnusableError(SkipReason.DAMAGED)
@@ -203,7 +204,7 @@ def _opened(data: bytes, identity: bytes) -> tuple[int, int]:
     if version != FORMAT:
         raise UnusableError(SkipReason.FORMAT)
     text = data[HEAD.size : HEAD.size + length]
-    if zlib.crc32(text) != checksum:
+    if zlib.crc32(text, size) != checksum:
         raise UnusableError(SkipReason.DAMAGED)
     if text.rstrip(b" ") != identity:
         raise UnusableError(SkipReason.LAYOUT)
