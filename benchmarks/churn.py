@@ -12,6 +12,7 @@ leaves behind for good.
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -156,8 +157,8 @@ def size_of(suffixes: tuple[str, ...]) -> tuple[int, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="100 restarts rather than 1,000")
-    restarts = 100 if parser.parse_args().quick else 1_000
+    parser.add_argument("--quick", action="store_true", help="100 restarts rather than 2,000")
+    restarts = 100 if parser.parse_args().quick else 2_000
     theirs = Theirs()
     watches = {
         "model-exporter": Watch(our_scrape, "model_predictions_total"),
@@ -191,6 +192,8 @@ def main() -> None:
             f"  {name:18}{files:7}{megabytes:7.1f}{p50:9.1f}{p99:9.1f}{watch.times[-1] * 1e3:9.1f}"
             f"{watch.samples:9}{watch.fell:6}  {exact}"
         )
+    MONITOR.close()
+    shutil.rmtree(DIRECTORY)
 
 
 if __name__ == "__main__":
