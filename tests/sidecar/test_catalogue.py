@@ -3,6 +3,7 @@
 import math
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,13 @@ NOT_OF = {
     },
 }
 """The families that do not apply to a task."""
+SHARED = {
+    "model_exporter_shards",
+    "model_exporter_shards_skipped",
+    "model_exporter_shards_degraded",
+}
+"""The families that speak of a directory shared by several processes."""
+NOT_OF = {task: {*families, *SHARED} for task, families in NOT_OF.items()}
 
 
 def with_traffic(make: Callable[..., ModelMonitor], task: str, baseline: Baseline) -> ModelMonitor:
@@ -85,6 +93,20 @@ def test_every_sample_has_the_labels_and_type_of_the_catalogue(
             assert set(sample.labels) == {*family.labels, *(["le"] if buckets else [])}
             assert not math.isnan(sample.value)
             assert sample.timestamp is None
+
+
+def test_with_a_shared_directory_what_speaks_of_it_is_served_too(
+    make: Callable[..., ModelMonitor], task: str, tmp_path: Path
+) -> None:
+    """Its families have the labels and types of the catalogue, and only a directory has them."""
+    served = families(make(task=task, multiprocess_dir=tmp_path))
+    assert served.keys() >= SHARED
+    for family in SIDECAR_FAMILIES:
+        if family.name in SHARED:
+            assert served[family.name].type == family.kind.value
+            assert {frozenset(s.labels) for s in served[family.name].samples} == {
+                frozenset(family.labels)
+            }
 
 
 def test_both_parsers_read_the_exposition(

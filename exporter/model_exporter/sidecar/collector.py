@@ -38,7 +38,7 @@ class ModelCollector(Collector):
             return known
         self._pipelines[key] = Pipeline(settings)
         if known is not None:
-            known.close()
+            known.retire()
         return self._pipelines[key]
 
     def describe(self) -> Iterable[Metric]:

@@ -3,8 +3,9 @@
 Flat and fixed, so that counts of several processes can be added by adding their arrays.
 """
 
+import math
+
 import numpy as np
-from numpy.typing import NDArray
 
 from model_exporter.distribution import Distribution, category_text
 from model_exporter.records import Subject, Task
@@ -15,14 +16,19 @@ from model_exporter.sidecar.columns import (
     NumericBins,
     bins_of,
 )
+from model_exporter.sidecar.faults import DropReason, Stage
 from model_exporter.sidecar.labels import Names
 from model_exporter.sidecar.numeric import NumericFeatures
 from model_exporter.sidecar.settings import BATCH_BUCKETS, SCORE_BUCKETS, Settings
+from model_exporter.sidecar.tally import Floats, Named
 
 MAX_CLASSES = 50
 MAX_ERROR_TYPES = 20
-
-Floats = NDArray[np.float64]
+GRID = 2.0**-20
+"""Where several processes add theirs, the sums of histograms are multiples of this: in seconds,
+rows, scores, or the size of a regression's greatest bucket. Multiples of a power of two add
+without rounding, in whatever order processes come and go; a sum that fell by its last bit would
+look like a restart, and `rate()` would count it all again."""
 
 
 class Subjects:
@@ -41,6 +47,7 @@ class Subjects:
     def _fill(self, settings: Settings) -> None:
         self._class_name = settings.class_namer()
         baseline = settings.baseline
+        self.checksum = "" if baseline is None else baseline.checksum  # once: it is not cheap
         if baseline is None:
             return
         for name, distribution in baseline.features.items():
@@ -111,6 +118,10 @@ class Counters:
     last_ns
         Unix time in nanoseconds when the newest call ended, shape (1,); 0 before the first. The
         one number that is not added between processes: the greatest counts.
+    dropped, internal_errors
+        Faults, in the order of `DropReason` and `Stage`.
+    named_classes, named_errors
+        Where `classes` and `errors` are in the array.
     """
 
     def __init__(self, settings: Settings, subjects: Subjects, array: Floats | None = None) -> None:
@@ -118,10 +129,14 @@ class Counters:
         output = settings.value_buckets if regression else SCORE_BUCKETS
         features = tuple(f for s, f in subjects.bins if s is Subject.FEATURE)
         sizes = [1, 1, 1, *map(Histogram.size, (settings.latency_buckets, BATCH_BUCKETS, output))]
+        names = len(sizes)
         sizes += [Names(limit=MAX_CLASSES).size, Names(limit=MAX_ERROR_TYPES).size]
+        sizes += [len(DropReason), len(Stage)]
         sizes += [FeatureCounts.SIZE] * len(features)
         sizes += [len(bins.names) for bins in subjects.bins.values()]
         ends = np.cumsum(sizes).tolist()
+        self._sums = [end - 1 for end in ends[3:6]]
+        self._unit = max(map(abs, output)) if regression else 1.0
         self.array = np.zeros(ends[-1]) if array is None else array
         views = iter([self.array[e - s : e] for e, s in zip(ends, sizes, strict=True)])
         self.requests, self.rows, self.last_ns = next(views), next(views), next(views)
@@ -129,5 +144,15 @@ class Counters:
         self.batch_rows = Histogram(BATCH_BUCKETS, next(views))
         self.output = Histogram(output, next(views))
         self.classes, self.errors = next(views), next(views)
+        self.named_classes = Named(ends[names - 1], ends[names])
+        self.named_errors = Named(ends[names], ends[names + 1])
+        self.dropped, self.internal_errors = next(views), next(views)
         self.features = {feature: FeatureCounts(next(views)) for feature in features}
         self.bins = {key: next(views) for key in subjects.bins}
+
+    def on_grid(self, array: Floats) -> Floats:
+        """Return counts with the sums of histograms rounded down to `GRID`."""
+        units = np.array([1.0, 1.0, 2.0 ** math.floor(math.log2(self._unit or 1.0))])
+        array = array.copy()
+        array[self._sums] -= np.mod(array[self._sums], GRID * units)
+        return array

@@ -7,7 +7,8 @@ from prometheus_client.utils import floatToGoString
 
 from model_exporter.records import OTHER, Subject, Task
 from model_exporter.sidecar.columns import REASONS
-from model_exporter.sidecar.counters import Counters, Histogram
+from model_exporter.sidecar.counters import MAX_CLASSES, MAX_ERROR_TYPES, Counters, Histogram
+from model_exporter.sidecar.faults import DropReason, Stage
 from model_exporter.sidecar.pipeline import Pipeline
 from model_exporter.sidecar.window import LEVELS
 
@@ -18,7 +19,10 @@ NS = 1e-9
 
 
 class Reading:
-    """The state of one monitor at one moment, with everything recorded so far counted."""
+    """The state of one monitor at one moment, with everything recorded so far counted.
+
+    Where several processes share the work, it is the sum of them all.
+    """
 
     def __init__(self, pipeline: Pipeline) -> None:
         settings, fold = pipeline.settings, pipeline.fold
@@ -26,24 +30,26 @@ class Reading:
         self.faults = pipeline.faults
         self.labels = {"model_name": settings.name, "model_version": settings.version}
         pipeline.flush()
-        with fold.lock:
-            array = fold.counters.array.copy()
-            self.class_items = fold.classes.items()
-            self.error_items = fold.error_types.items()
-            now = settings.clock.monotonic_ns()
-            self.window_values = fold.window.values(now)
-            self.window_classes = fold.window.class_counts(now, fold.classes.size)
+        tally = fold.tally()
+        self.shared = None if pipeline.shards is None else pipeline.shards.sum(tally)
+        tally = tally if self.shared is None else self.shared.tally
+        self.window = tally.window
+        self.class_items = _slots(tally.classes, MAX_CLASSES)
+        self.error_items = _slots(tally.errors, MAX_ERROR_TYPES)
+        self.in_progress = tally.in_progress
         self.subjects = fold.subjects
-        self.counters = Counters(settings, fold.subjects, array)
-        self.in_progress = len(pipeline.recorder.calls)
+        self.counters = Counters(settings, fold.subjects, tally.array)
         self.monitors_batches = pipeline.monitors_batches
         self.regression = settings.task is Task.REGRESSION
 
 
+def _slots(names: list[str], limit: int) -> list[tuple[str, int]]:
+    return [*((name, slot) for slot, name in enumerate(names)), (OTHER, limit)]
+
+
 def _info(reading: Reading) -> Iterable[Sample]:
-    baseline = reading.settings.baseline
-    checksum = "" if baseline is None else baseline.checksum
-    yield "", {"task": reading.settings.task.value, "baseline": checksum}, 1
+    task = reading.settings.task.value
+    yield "", {"task": task, "baseline": reading.subjects.checksum}, 1
 
 
 def _requests(reading: Reading) -> Iterable[Sample]:
@@ -83,24 +89,23 @@ def _predicted_class(reading: Reading) -> Iterable[Sample]:
 
 
 def _mean(reading: Reading) -> Iterable[Sample]:
-    if reading.window_values.size:
-        yield "", {}, reading.window_values.mean()
+    if reading.window.rows:
+        yield "", {}, reading.window.mean
 
 
 def _stddev(reading: Reading) -> Iterable[Sample]:
-    if reading.window_values.size:
-        yield "", {}, reading.window_values.std()
+    if reading.window.rows:
+        yield "", {}, reading.window.stddev
 
 
 def _quantile(reading: Reading) -> Iterable[Sample]:
-    if reading.window_values.size:
-        quantiles = np.quantile(reading.window_values, LEVELS)
-        for level, value in zip(LEVELS, quantiles.tolist(), strict=True):
+    if reading.window.rows:
+        for level, value in zip(LEVELS, reading.window.quantiles(), strict=True):
             yield "", {"level": str(level)}, value
 
 
 def _class_ratio(reading: Reading) -> Iterable[Sample]:
-    counts = reading.window_classes
+    counts = reading.window.classes
     total = counts.sum()
     if total:
         for _, labels, count in _named("predicted_class", reading.class_items, counts, zeros=True):
@@ -148,13 +153,29 @@ def _last_prediction(reading: Reading) -> Iterable[Sample]:
 
 
 def _dropped(reading: Reading) -> Iterable[Sample]:
-    for reason, count in reading.faults.dropped.items():
+    for reason, count in zip(DropReason, reading.counters.dropped.tolist(), strict=True):
         yield "_total", {"reason": reason.value}, count
 
 
 def _internal_errors(reading: Reading) -> Iterable[Sample]:
-    for stage, count in reading.faults.errors.items():
+    for stage, count in zip(Stage, reading.counters.internal_errors.tolist(), strict=True):
         yield "_total", {"stage": stage.value}, count
+
+
+def _shards(reading: Reading) -> Iterable[Sample]:
+    if reading.shared is not None:
+        yield "", {}, reading.shared.living
+
+
+def _shards_skipped(reading: Reading) -> Iterable[Sample]:
+    if reading.shared is not None:
+        for reason, count in reading.shared.skipped.items():
+            yield "", {"reason": reason.value}, count
+
+
+def _shards_degraded(reading: Reading) -> Iterable[Sample]:
+    if reading.shared is not None:
+        yield "", {}, reading.shared.degraded
 
 
 def _bin(subject: Subject, feature: str, name: str) -> dict[str, str]:
@@ -209,4 +230,7 @@ SAMPLES: dict[str, Callable[[Reading], Iterable[Sample]]] = {
     "model_last_prediction_timestamp_seconds": _last_prediction,
     "model_exporter_dropped_total": _dropped,
     "model_exporter_internal_errors_total": _internal_errors,
+    "model_exporter_shards": _shards,
+    "model_exporter_shards_skipped": _shards_skipped,
+    "model_exporter_shards_degraded": _shards_degraded,
 }

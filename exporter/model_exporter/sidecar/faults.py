@@ -34,6 +34,7 @@ class Stage(enum.StrEnum):
     LOG = "log"
     COLLECT = "collect"
     SERVER = "server"
+    SHARDS = "shards"
 
 
 class TelemetryError(Exception):

@@ -17,7 +17,8 @@ from model_exporter.sidecar.labels import Lookup, Names
 from model_exporter.sidecar.outputs import OutputReader, Outputs
 from model_exporter.sidecar.recorder import FIXED, BatchCall, Recorder
 from model_exporter.sidecar.settings import Settings
-from model_exporter.sidecar.window import Window
+from model_exporter.sidecar.tally import Tally
+from model_exporter.sidecar.window import Digest, Window
 
 NO_CLASS = -1
 
@@ -96,6 +97,25 @@ class Fold:
                 self._guard(self._fold_rows, rows, offset)
             for batch in batches:
                 self._guard(self._fold_batch, batch, offset)
+
+    def tally(self, *, window: Digest | None = None) -> Tally:
+        """Return what is counted by now; by default with the window as it is by now."""
+        with self.lock:
+            self.counters.dropped[:] = list(self._faults.dropped.values())
+            self.counters.internal_errors[:] = list(self._faults.errors.values())
+            return Tally(
+                self.counters.array.copy(),
+                self.classes.taken,
+                self.error_types.taken,
+                in_progress=len(self._recorder.calls),
+                window=self.digest() if window is None else window,
+            )
+
+    def digest(self, *, limit: int | None = None) -> Digest:
+        """Return the window's statistics by now; `limit` bounds the values that stand for it."""
+        with self.lock:
+            now = self.settings.clock.monotonic_ns()
+            return self.window.digest(now, self.classes.size, limit=limit)
 
     def _guard(self, step: Callable[..., None], *arguments: Any) -> None:
         try:

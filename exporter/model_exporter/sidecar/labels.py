@@ -90,6 +90,11 @@ class Names:
         self._slots[label] = len(self._slots)
         return self._slots[label]
 
+    @property
+    def taken(self) -> list[str]:
+        """The values that have a slot of their own, in the order of the slots."""
+        return list(self._slots)
+
     def items(self) -> list[tuple[str, int]]:
         """Return the values taken with their slots, then `OTHER` with its own."""
         return [*self._slots.items(), (OTHER, self.limit)]

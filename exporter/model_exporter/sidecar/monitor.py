@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from prometheus_client import CollectorRegistry
+from prometheus_client.registry import Collector
 
 from model_exporter.baseline import Baseline
 from model_exporter.errors import ConfigError
@@ -40,6 +41,11 @@ class ModelMonitor:
         Features whose raw values are logged; none by default, for they are personal data.
     segments
         Features whose values are logged as segments, by which the job splits its scores.
+    multiprocess_dir
+        Directory in which the worker processes of a server share their counts, so that a scrape
+        of any of them is the sum of all; by default that of the environment variable
+        ``PROMETHEUS_MULTIPROC_DIR``, and ``""`` is none. It must be local and the same in every
+        worker. See `docs/multiprocess.md`.
     registry
         Where to register the metrics; by default a registry of this monitor's own.
     classes
@@ -102,6 +108,7 @@ class ModelMonitor:
         log_format: str = "jsonl",
         log_features: Iterable[str] = (),
         segments: Iterable[str] = (),
+        multiprocess_dir: str | os.PathLike[str] | None = None,
         registry: CollectorRegistry | None = None,
         classes: Iterable[object] = (),
         positive_label: object = None,
@@ -144,6 +151,7 @@ class ModelMonitor:
                 max_seconds=log_max_seconds,
                 queue_rows=log_queue_rows,
             ),
+            multiprocess_dir=checks.read_multiprocess_dir(multiprocess_dir),
             strict=strict,
             clock=clock,
         )
@@ -228,6 +236,19 @@ class ModelMonitor:
         from model_exporter.sidecar.exposition import asgi_app
 
         return asgi_app(self.registry)
+
+    def collector(self) -> Collector:
+        """Return what serves every monitor of this one's registry, to register with another.
+
+        For a registry that is made at each scrape, as with prometheus_client's own
+        multiprocess mode. Monitors that appear in one exposition share one registry.
+
+        Examples
+        --------
+        >>> registry = CollectorRegistry()
+        >>> registry.register(ModelMonitor("churn", task="binary").collector())
+        """
+        return self._collector
 
     def flush(self) -> None:
         """Count what was recorded so far, and hand it to the log; scrapes do so by themselves."""

@@ -1,9 +1,10 @@
 """One monitored model: recorder, fold, log and the thread that flushes between them."""
 
 import atexit
+import sys
 import threading
 from _queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from model_exporter.sidecar import fork
 from model_exporter.sidecar.counters import Subjects
@@ -14,10 +15,14 @@ from model_exporter.sidecar.settings import Settings
 
 if TYPE_CHECKING:
     from model_exporter.sidecar.log import LogWriter
+    from model_exporter.sidecar.shards import Shards
 
-LOG_FLUSH_SECONDS = 1.0
-"""How long a prediction waits in the buffer at most before it goes to the log's file."""
+FLUSH_SECONDS = 1.0
+"""How long a prediction waits in the buffer at most before it goes to a file: to the log's, or to
+the shard that other processes read."""
 CLOSE_SECONDS = 10.0
+EXIT_PRIORITY = 0
+"""With any, multiprocessing calls us before it ends its own children; 0 is after everybody else."""
 
 
 class Pipeline:
@@ -43,6 +48,7 @@ class Pipeline:
             log=None if self.log is None else self.log.log,
             has_ids=self.has_ids,
         )
+        self.shards = None if settings.multiprocess_dir is None else _shards(self.fold, self.faults)
         self.monitors_batches = False
         self.closed = False
         self.recorder.wake = self._wake
@@ -53,6 +59,7 @@ class Pipeline:
         self._signals: SimpleQueue[bool] = SimpleQueue()
         self._awake = False
         self._thread: threading.Thread | None = None
+        self._finalizer: Any = None
         self._starting = threading.Lock()  # only ever tried: of two first calls, one starts it
 
     def after_fork(self) -> None:
@@ -61,6 +68,8 @@ class Pipeline:
         self.recorder.reset()
         self.fold.reset()
         self._reset()
+        if self.shards is not None:
+            self.shards.after_fork()
         if self.log is not None:
             self.log.after_fork()
 
@@ -82,10 +91,16 @@ class Pipeline:
             self._thread, self._awake = None, False
             self._starting.release()
             return
+        self._close_at_exit()
+
+    def _close_at_exit(self) -> None:
         atexit.register(self.close)
+        processes = sys.modules.get("multiprocessing.util")
+        if processes is not None:  # its forked children leave without running atexit's functions
+            self._finalizer = processes.Finalize(None, self.close, exitpriority=EXIT_PRIORITY)
 
     def _run(self) -> None:
-        patience = None if self.log is None else LOG_FLUSH_SECONDS
+        patience = None if self.log is None and self.shards is None else FLUSH_SECONDS
         while True:
             try:
                 go_on = self._signals.get(timeout=patience)
@@ -102,6 +117,8 @@ class Pipeline:
             self.fold.flush()
         except Exception as error:
             self.faults.error(Stage.FOLD, error)
+        if self.shards is not None:
+            self.shards.publish()
 
     def close(self) -> None:
         """Flush, finish the log and end the threads; calls still count, but are not logged."""
@@ -116,6 +133,20 @@ class Pipeline:
         if self.log is not None:
             self.log.close()
         atexit.unregister(self.close)
+        if self._finalizer is not None:
+            self._finalizer.cancel()
+
+    def retire(self) -> None:
+        """Close, and leave the counts to the archive: another pipeline takes the place."""
+        self.close()
+        if self.shards is not None:
+            self.shards.retire()
+
+
+def _shards(fold: Fold, faults: Faults) -> "Shards":
+    from model_exporter.sidecar.shards import Shards  # one process needs none, nor does Windows
+
+    return Shards(fold, faults=faults)
 
 
 def _log_writer(settings: Settings, subjects: Subjects, faults: Faults) -> "LogWriter":

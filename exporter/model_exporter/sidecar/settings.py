@@ -26,6 +26,7 @@ VALUE_BUCKETS = (
     *(1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6),
 )
 """Without a baseline nothing is known of a regression's values but that they have a size."""
+MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 LOG_FORMATS = ("jsonl", "parquet")
 
 
@@ -63,6 +64,7 @@ class Settings(NamedTuple):
     window_ns: int
     buffer_values: int
     log: LogSettings | None
+    multiprocess_dir: Path | None
     strict: bool
     clock: Clock
 
@@ -229,6 +231,32 @@ def _require_pyarrow() -> None:
             "log_format='parquet' needs pyarrow, which is not installed; "
             "`pip install model-exporter[parquet]`, or use log_format='jsonl'"
         ) from error
+
+
+def read_multiprocess_dir(value: object) -> Path | None:
+    """Check the directory that processes share; by default the one prometheus_client is told.
+
+    That it cannot be made or written is no error: it may come with time, and until then counts
+    stay in memory.
+    """
+    what = "multiprocess_dir"
+    if value is None:
+        what, value = MULTIPROCESS_VARIABLE, os.environ.get(MULTIPROCESS_VARIABLE, "")
+    if not isinstance(value, (str, os.PathLike)):
+        raise ConfigError(f"{what}={value!r}: expected the path of a directory")
+    if not os.fspath(value):
+        return None
+    path = Path(os.fspath(value)).absolute()  # servers change their working directory
+    if path.exists() and not path.is_dir():
+        raise ConfigError(f"{what}={str(path)!r}: this is a file; expected a directory")
+    try:
+        import fcntl  # noqa: F401
+    except ImportError as error:
+        raise ConfigError(
+            f"{what}={str(path)!r}: sharing counts needs the locks of a POSIX system; leave it "
+            "out, and give each process a port of its own"
+        ) from error
+    return path
 
 
 def _directory(value: object) -> Path:
