@@ -118,6 +118,7 @@ class Counters:
         output = settings.value_buckets if regression else SCORE_BUCKETS
         features = tuple(f for s, f in subjects.bins if s is Subject.FEATURE)
         sizes = [1, 1, 1, *map(Histogram.size, (settings.latency_buckets, BATCH_BUCKETS, output))]
+        sizes += [Histogram.size(settings.latency_buckets), 1]
         sizes += [Names(limit=MAX_CLASSES).size, Names(limit=MAX_ERROR_TYPES).size]
         sizes += [FeatureCounts.SIZE] * len(features)
         sizes += [len(bins.names) for bins in subjects.bins.values()]
@@ -128,6 +129,8 @@ class Counters:
         self.latency = Histogram(settings.latency_buckets, next(views))
         self.batch_rows = Histogram(BATCH_BUCKETS, next(views))
         self.output = Histogram(output, next(views))
+        self.first_chunk = Histogram(settings.latency_buckets, next(views))
+        self.chunks = next(views)
         self.classes, self.errors = next(views), next(views)
         self.features = {feature: FeatureCounts(next(views)) for feature in features}
         self.bins = {key: next(views) for key in subjects.bins}

@@ -44,6 +44,7 @@ class Pipeline:
             has_ids=self.has_ids,
         )
         self.monitors_batches = False
+        self.monitors_streams = False
         self.closed = False
         self.recorder.wake = self._wake
         self._reset()
