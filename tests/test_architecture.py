@@ -35,6 +35,7 @@ OURS: dict[str, set[str]] = {
     "baseline": {*STATISTICS, "scores"},
     "sidecar": FOUNDATION,
     "integrations": {*FOUNDATION, "sidecar"},
+    "testing": {"sidecar"},
     "job": {*FOUNDATION, "scores", "drift"},
     "bundle": {"catalogue"},
     "demo": {*FOUNDATION, "scores", "drift", "sidecar", "job", "bundle", "demo"},
@@ -53,6 +54,7 @@ THEIRS: dict[str, set[str]] = {
     "drift": {"numpy", "scipy"},
     "baseline": {"numpy"},
     "sidecar": {"numpy", "prometheus_client"},
+    "testing": {"numpy", "prometheus_client"},
     "__init__": set(),
 }
 """What a part may import of others'; parts that are not here may import any dependency."""

@@ -17,7 +17,7 @@ from model_exporter.sidecar.capture import (
     Place,
     RowCapture,
 )
-from model_exporter.sidecar.columns import Column
+from model_exporter.sidecar.columns import NOT_CAPTURED, Column
 from model_exporter.sidecar.counters import Counters
 from model_exporter.sidecar.faults import Stage, TelemetryError
 from model_exporter.sidecar.outputs import SCALARS
@@ -178,10 +178,11 @@ class BatchSteps:
 
     def _read(self, call: BatchCall, result: Any) -> None:
         try:
-            if result is NOTHING:
+            hook = self._hooks.output
+            output = result if hook is None or result is NOTHING else hook(result)
+            if output is NOTHING:
                 call.rows = call.captured
             else:
-                output = result if self._hooks.output is None else self._hooks.output(result)
                 call.rows, call.output = self._pipeline.fold.reader.read_batch(output)
         except Exception as error:
             self._faults.error(Stage.OUTPUT, error)
@@ -192,7 +193,10 @@ class BatchSteps:
                 Stage.PREDICTION_ID,
                 TelemetryError("prediction_id= gave another number of ids than rows"),
             )
-        if call.log_columns and call.captured != call.rows:
+        if call.log_columns == {}:  # there were no features to take, but predictions to log
+            lost = [NOT_CAPTURED] * call.rows
+            call.log_columns = dict.fromkeys(self._pipeline.settings.columns, lost)
+        elif call.log_columns and call.captured != call.rows:
             call.log_columns = None
             self._faults.error(
                 Stage.OUTPUT,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from model_exporter.errors import ConfigError
 from model_exporter.sidecar.columns import NOT_CAPTURED, Column, as_numpy
 from model_exporter.sidecar.faults import Faults, Stage, TelemetryError
 
@@ -65,6 +66,14 @@ class Hooks:
         self.features = features
         self.output = output
         self.prediction_id = prediction_id
+
+
+def checked_hooks(**hooks: Hook | None) -> Hooks:
+    """Check that hooks are functions."""
+    for name, hook in hooks.items():
+        if hook is not None and not callable(hook):
+            raise ConfigError(f"{name}={hook!r}: expected a function, as in {name}=lambda x: x")
+    return Hooks(**hooks)
 
 
 class RowCapture:
