@@ -1,9 +1,12 @@
 """Streams, coroutines and futures are followed to their end, and pass through untouched."""
 
 import asyncio
+import csv
 import functools
 import gc
 import inspect
+import io
+import unittest.mock
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -326,6 +329,13 @@ def test_iterators_that_a_plain_function_returns_are_followed(
     assert list(predict(map(str, [1, 2]))) == ["1", "2"]
     assert next(predict(iter([1, 2]))) == 1
     assert counts(read) == (3, 3, 6, 0)
+
+
+def test_objects_of_extension_modules_stay_what_they_are(monitor: ModelMonitor, read: Read) -> None:
+    """Their own C code may insist on them; the call ends when it returns."""
+    for result in (csv.reader(["a"]), io.StringIO("x"), unittest.mock.MagicMock()):
+        assert monitor(output=lambda _: "sun")(lambda row, result=result: result)(1) is result
+    assert counts(read) == (3, 3, None, 0)
 
 
 def test_a_stream_that_a_coroutine_returns_is_followed(monitor: ModelMonitor, read: Read) -> None:

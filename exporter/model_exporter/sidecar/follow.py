@@ -7,7 +7,7 @@ dropped half-way ends when it is collected.
 
 from collections.abc import Awaitable, Callable, Generator
 from inspect import CO_ITERABLE_COROUTINE
-from types import AsyncGeneratorType, CoroutineType, GeneratorType
+from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 FINAL = SCALARS | {dict, list, tuple, np.ndarray}
 """Types of results that are complete, told at once."""
 HEAP_TYPE = 1 << 9
-"""Flag of classes written in Python. C code may insist on its own, so these have no stand-in."""
-BUILT_IN = ("builtins", "itertools")
-
+"""Flag of the classes that are not the interpreter's own."""
 CALL = "_model_exporter_call"
 
 
@@ -196,6 +194,15 @@ async def _close_async(call: Following, closing: Awaitable[None]) -> None:
     call.end()
 
 
+PROTOCOLS: dict[str, type[Followed]] = {
+    "__anext__": FollowedAsyncIterator,
+    "__next__": FollowedIterator,
+    "__await__": FollowedAwaitable,
+}
+"""Methods of objects to follow. They must be written in Python: an extension module may insist on
+its own objects, as Ray does on its references, so these have no stand-in."""
+
+
 def follow(steps: "Steps", values: Any, before_ns: int, result: Any) -> Any:
     """Return what to hand out in place of a result that goes on; None if it does not."""
     kind = _kind_of(result)
@@ -220,13 +227,15 @@ def _kind_of(result: Any) -> type[Followed] | None:
         return FollowedCoroutine
     if hasattr(kind, "_asyncio_future_blocking"):
         return FollowedAwaitable
-    if not kind.__flags__ & HEAP_TYPE and kind.__module__ not in BUILT_IN:
-        return None
-    if hasattr(kind, "__anext__"):
-        return FollowedAsyncIterator
-    if hasattr(kind, "__next__"):
-        return FollowedIterator
-    return FollowedAwaitable if hasattr(kind, "__await__") else None
+    for name, followed in PROTOCOLS.items():
+        if isinstance(getattr(kind, name, None), FunctionType):
+            return followed
+    return FollowedIterator if hasattr(kind, "__next__") and _is_built_in(kind) else None
+
+
+def _is_built_in(kind: type) -> bool:
+    of_an_extension = kind.__flags__ & HEAP_TYPE  # whatever its `__module__` says
+    return kind.__module__ == "itertools" or (kind.__module__ == "builtins" and not of_an_extension)
 
 
 def _follow_future(call: Following, future: Any) -> Any:

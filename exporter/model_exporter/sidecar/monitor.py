@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
 from prometheus_client import CollectorRegistry
 
@@ -223,15 +223,14 @@ class ModelMonitor:
         Parameters
         ----------
         estimator
-            Fitted or not. Its `predict`, `predict_proba` and `decision_function` are monitored,
-            each call as a batch; everything else passes through.
+            Fitted or not. `predict`, `predict_proba` and `decision_function` are monitored, each
+            call as a batch; all else passes through.
 
         Returns
         -------
         estimator
             Looks like the estimator: attributes, `isinstance`, parameters. Copies and clones are
-            monitored, too. Unpickled, it is where a monitor of this name and version lives, and
-            the bare estimator where none does.
+            monitored; what is unpickled is where a monitor of this name and version lives.
         """
         from model_exporter.sidecar.estimator import PREDICTING, monitored  # imports stay light
 
@@ -241,11 +240,10 @@ class ModelMonitor:
                 "monitor a function with `@monitor`"
             )
         hooks = checked_hooks(features=features, output=output, prediction_id=prediction_id)
-        monitored_estimator: F = monitored(self._pipeline, estimator, hooks)
-        return monitored_estimator
+        return cast(F, monitored(self._pipeline, estimator, hooks))
 
     def track(self, *, rows: int | None = None) -> "TrackedCall":
-        """Monitor the body of a `with` or an `async with` as one call.
+        """Monitor the body of a `with` or `async with` as one call.
 
         Parameters
         ----------
@@ -254,9 +252,8 @@ class ModelMonitor:
         """
         from model_exporter.sidecar.track import TrackedCall, tracking_steps
 
-        if rows is not None:
-            rows = int(checks.number("rows", rows, least=0))
         batch = rows is not None
+        rows = int(checks.number("rows", rows, least=0)) if batch else None
         if batch not in self._tracking:
             self._tracking[batch] = tracking_steps(self._pipeline, batch=batch)
         return TrackedCall(self._tracking[batch], rows)
