@@ -242,6 +242,31 @@ def test_monitored_is_bare_whatever_breaks(
     assert sum(reference() is not None for reference in remains) <= 1  # the last one, `given_row`
 
 
+def test_calls_leave_nothing_behind(monitors: dict[str, ModelMonitor]) -> None:
+    """After many calls of every shape there are as many objects as after a few."""
+    monitor = monitors["none"]
+    hooked = Hooked(monitor, {}, batch=False)
+    do = Behaviour(items=(1, "x"), end={"prediction": 1}, catches=(ValueError,))
+    scripts = [
+        Script((("next",), ("throw", ValueError), ("next",), ("next",), ("next",))),
+        Script((("next",), ("close",))),
+        Script((("next",),)),
+        Script(()),
+    ]
+
+    def objects_after(rounds: int) -> int:
+        for _ in range(rounds):
+            for make in SHAPES.values():
+                for script in scripts:
+                    trace(make(hooked, do), Row(age=30, country="de"), script)
+        monitor.flush()
+        gc.collect()
+        return len(gc.get_objects())
+
+    objects_after(3)
+    assert objects_after(20) - objects_after(1) < 20
+
+
 def test_there_are_twenty_faults() -> None:
     """And one run without any."""
     assert len(FAULTS) > 20

@@ -331,6 +331,32 @@ def test_iterators_that_a_plain_function_returns_are_followed(
     assert counts(read) == (3, 3, 6, 0)
 
 
+def test_closing_ends_the_call_of_one_who_holds_on(monitor: ModelMonitor, read: Read) -> None:
+    """Also before the stream or coroutine is collected; without a start there was no call."""
+
+    async def stream_soon() -> AsyncIterator[int]:
+        yield 1
+
+    async def work() -> None:
+        await asyncio.sleep(60)
+
+    async def run() -> None:
+        held = [monitor(lambda: (i for i in range(3)))(), monitor(stream_soon)(), monitor(work)()]
+        held += [monitor(stream_soon)(), monitor(lambda: work())(), monitor(lambda: work())()]
+        next(held[0])
+        held[0].close()
+        await anext(held[1])
+        await held[1].aclose()
+        held[2].close()
+        await held[3].aclose()
+        held[4].close()
+        held[5].send(None)
+        held[5].close()
+        assert counts(read) == (3, 2, 2, 0)
+
+    asyncio.run(run())
+
+
 def test_objects_of_extension_modules_stay_what_they_are(monitor: ModelMonitor, read: Read) -> None:
     """Their own C code may insist on them; the call ends when it returns."""
     for result in (csv.reader(["a"]), io.StringIO("x"), unittest.mock.MagicMock()):
