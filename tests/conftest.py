@@ -23,3 +23,8 @@ def require_tool() -> Callable[[str], str]:
         pytest.skip(f"{name} is not on PATH: what it would verify stays unverified")
 
     return path_of
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--runslow`: the property tests that say so try far more."""
+    parser.addoption("--runslow", action="store_true", help="run long property tests in full")

@@ -36,6 +36,7 @@ OURS: dict[str, set[str]] = {
     "baseline": {*STATISTICS, "reference_table", "scores"},
     "sidecar": FOUNDATION,
     "integrations": {*FOUNDATION, "sidecar"},
+    "testing": {"sidecar"},
     "job": {*FOUNDATION, "scores", "drift"},
     "bundle": {"catalogue"},
     "demo": {*FOUNDATION, "scores", "drift", "sidecar", "job", "bundle", "demo"},
@@ -55,6 +56,7 @@ THEIRS: dict[str, set[str]] = {
     "drift": {"numpy", "scipy"},
     "baseline": {"numpy"},
     "sidecar": {"numpy", "prometheus_client"},
+    "testing": {"numpy", "prometheus_client"},
     "__init__": set(),
 }
 """What a part may import of others'; parts that are not here may import any dependency."""

@@ -42,12 +42,18 @@ NOT_OF = {task: {*families, *SHARED} for task, families in NOT_OF.items()}
 
 
 def with_traffic(make: Callable[..., ModelMonitor], task: str, baseline: Baseline) -> ModelMonitor:
-    """Return a monitor that has seen a row, a batch and an error."""
+    """Return a monitor that has seen a row, a batch, a stream and an error."""
     monitor = make(baseline=baseline, version="1")
     predict = monitor(lambda row: OUTPUTS[task])
     predict({"age": 30, "country": "de"})
     predict_all = monitor(batch=True)(lambda rows: [OUTPUTS[task]] * len(rows))
     predict_all([{"age": None, "country": "xx"}, {"age": math.inf, "country": ""}])
+
+    @monitor
+    def stream(row: object) -> Any:
+        yield OUTPUTS[task]
+
+    list(stream({"age": 30, "country": "de"}))
 
     @monitor
     def broken(row: object) -> None:
@@ -141,11 +147,13 @@ def test_promtool_finds_nothing_to_say(
 def test_known_series_exist_at_zero_before_the_first_call(
     make: Callable[..., ModelMonitor], task: str, baseline: Baseline
 ) -> None:
-    """Counters of what is known start at 0; errors, gauges of nothing and batches are absent."""
+    """Counters of what is known start at 0; errors, gauges of nothing, batches, streams absent."""
     served = families(make(baseline=baseline))
     later = {
         "model_prediction_errors_total",
         "model_prediction_batch_rows",
+        "model_prediction_time_to_first_chunk_seconds",
+        "model_prediction_chunks_total",
         "model_prediction_mean",
         "model_prediction_stddev",
         "model_prediction_quantile",

@@ -11,6 +11,8 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from wsgiref.simple_server import make_server
+from wsgiref.validate import validator
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -189,6 +191,68 @@ def test_a_forked_child_does_not_hold_the_port(make: Callable[..., ModelMonitor]
         os.waitpid(pid, 0)
         for file in (ready, ready_write, go):
             os.close(file)
+
+
+def answer_of(port: int) -> bytes:
+    """Return the body of a scrape, patient while the server starts."""
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            return get(port)[2]
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def test_wsgiref_serves_the_application(monitor: ModelMonitor) -> None:
+    """The standard library's WSGI server, checked by its own validator."""
+    with make_server("127.0.0.1", 0, validator(monitor.metrics_app())) as server:
+        server.RequestHandlerClass.log_message = lambda *_: None  # type: ignore[attr-defined]
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            assert b"model_info" in answer_of(server.server_port)
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.filterwarnings("default::DeprecationWarning")
+@pytest.mark.parametrize("attribute", ["metrics_app", "metrics_asgi_app"])
+def test_uvicorn_serves_the_application(monitor: ModelMonitor, attribute: str) -> None:
+    """Found out by itself to be ASGI, start and end of the process included."""
+    uvicorn = pytest.importorskip("uvicorn")
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(
+        uvicorn.Config(getattr(monitor, attribute)(), lifespan="on", log_config=None)
+    )
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        assert b"model_info" in answer_of(listener.getsockname()[1])
+    finally:
+        server.should_exit = True
+        thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_one_application_speaks_wsgi_and_asgi(monitor: ModelMonitor) -> None:
+    """With two arguments, with three, and with one and then two."""
+    app = monitor.metrics_app()
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def run() -> None:
+        scope = {"type": "http", "method": "GET", "headers": []}
+        await app(scope, None, send)
+        await app(scope)(None, send)
+
+    asyncio.run(run())
+    assert sent[1]["body"].partition(b"_seconds")[0] == sent[3]["body"].partition(b"_seconds")[0]
+    (body,) = app({"REQUEST_METHOD": "GET"}, lambda *args: None)
+    assert b"model_info" in body
 
 
 def test_wsgi_and_asgi_serve_the_same(monitor: ModelMonitor) -> None:

@@ -294,20 +294,12 @@ def test_interrupts_are_no_errors_of_the_model(
     assert errors == ["ZeroDivisionError"]
 
 
-def test_generators_are_refused(make: Callable[..., ModelMonitor]) -> None:
-    """A call of a generator ends before its work: measured, it would be a lie."""
-
-    def stream(row: Any) -> Any:
-        yield 1
-
-    async def stream_soon(row: Any) -> Any:
-        yield 1
-
-    for function in (stream, stream_soon):
-        with pytest.raises(ConfigError, match="generator"):
-            make(task="binary")(function)
+def test_what_is_no_function_is_refused(make: Callable[..., ModelMonitor]) -> None:
+    """A number is no model, and a class is none either: its calls make models."""
     with pytest.raises(ConfigError, match="expected a function"):
         make(task="binary")(3)  # type: ignore[call-overload]
+    with pytest.raises(ConfigError, match="cannot monitor the class Model: decorate its predict"):
+        make(task="binary")(Model)
 
 
 def test_strict_mode_raises_what_production_counts(baselines: dict[str, Baseline]) -> None:

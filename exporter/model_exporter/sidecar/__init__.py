@@ -2,8 +2,9 @@
 
 ::
 
-    wrap ──> recorder ──> fold ──> counters ──> collector ──> exposition, server
-    capture, outputs         └──> window   └──> log
+    wrap, track, estimator ──> recorder ──> fold ──> counters ──> collector ──> exposition, server
+    streams, follow                          ├────> window
+    capture, outputs                         └────> log
 
 A call only appends to the recorder. The fold turns many appended calls at once into counts, in a
 background thread or at scrape; the collector renders the counts; the log writes the rows.

@@ -17,7 +17,7 @@ from model_exporter.sidecar.capture import (
     Place,
     RowCapture,
 )
-from model_exporter.sidecar.columns import Column
+from model_exporter.sidecar.columns import NOT_CAPTURED, Column
 from model_exporter.sidecar.counters import Counters
 from model_exporter.sidecar.faults import Stage, TelemetryError
 from model_exporter.sidecar.outputs import SCALARS
@@ -26,6 +26,10 @@ from model_exporter.sidecar.recorder import FIXED, BatchCall
 
 Begin = Callable[[Arguments, Keywords], Any]
 Finish = Callable[[Any, int, int, Any], None]
+
+
+NOTHING: Any = type("_Nothing", (), {"__slots__": (), "__repr__": lambda _: "NOTHING"})()
+"""Stands for the result of a call that has none to read: it counts as a row without prediction."""
 
 
 def positional(pipeline: Pipeline) -> int:
@@ -104,6 +108,8 @@ def _row_reader(pipeline: Pipeline, hooks: Hooks) -> Callable[[Any], Any]:
     faults, output, read = pipeline.faults, hooks.output, pipeline.fold.reader.read
 
     def read_row(result: Any) -> Any:
+        if result is NOTHING:
+            return None
         try:
             return read(result if output is None else output(result))
         except Exception as error:
@@ -136,7 +142,7 @@ class BatchSteps:
             call.captured = len(next(iter(columns.values()), ()))
             if self._pipeline.settings.baseline is not None:
                 call.counts = self._counts(columns)
-            if self._pipeline.log is not None:
+            if self._pipeline.log is not None or self._pipeline.fold.taps:
                 call.log_columns = {name: _own(column) for name, column in columns.items()}
         except Exception as error:
             self._faults.error(Stage.FEATURES, error)
@@ -172,8 +178,12 @@ class BatchSteps:
 
     def _read(self, call: BatchCall, result: Any) -> None:
         try:
-            output = result if self._hooks.output is None else self._hooks.output(result)
-            call.rows, call.output = self._pipeline.fold.reader.read_batch(output)
+            hook = self._hooks.output
+            output = result if hook is None or result is NOTHING else hook(result)
+            if output is NOTHING:
+                call.rows = call.captured
+            else:
+                call.rows, call.output = self._pipeline.fold.reader.read_batch(output)
         except Exception as error:
             self._faults.error(Stage.OUTPUT, error)
             call.rows, call.output = call.captured, None
@@ -183,7 +193,10 @@ class BatchSteps:
                 Stage.PREDICTION_ID,
                 TelemetryError("prediction_id= gave another number of ids than rows"),
             )
-        if call.log_columns and call.captured != call.rows:
+        if call.log_columns == {}:  # there were no features to take, but predictions to log
+            lost = [NOT_CAPTURED] * call.rows
+            call.log_columns = dict.fromkeys(self._pipeline.settings.columns, lost)
+        elif call.log_columns and call.captured != call.rows:
             call.log_columns = None
             self._faults.error(
                 Stage.OUTPUT,

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from model_exporter.sidecar.columns import NOT_CAPTURED, Column
+from model_exporter.errors import ConfigError
+from model_exporter.sidecar.columns import NOT_CAPTURED, Column, as_numpy
 from model_exporter.sidecar.faults import Faults, Stage, TelemetryError
 
 Arguments = tuple[Any, ...]
@@ -18,20 +19,30 @@ Hook = Callable[..., Any]
 class Place:
     """Where a function takes its features: position and name of its first parameter.
 
-    `self` and `cls` do not count; a hook gets the arguments without them.
+    `self` and `cls` do not count; a hook gets the arguments without them. Of a function that
+    takes `**features` only, the keywords are the features.
+
+    Attributes
+    ----------
+    exists
+        False of a function without arguments, which has no features.
     """
 
-    __slots__ = ("index", "name")
+    __slots__ = ("exists", "index", "keywords", "name")
 
     def __init__(self, function: Callable[..., Any], *, bound_first: bool = False) -> None:
+        known = True
         try:
             parameters = list(inspect.signature(function).parameters.values())
         except (TypeError, ValueError):  # some built-in functions have no signature
-            parameters = []
+            parameters, known = [], False
         first = parameters[0].name if parameters else ""
         self.index = 1 if bound_first or first in ("self", "cls") else 0
-        names = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
-        self.name = names[self.index] if len(names) > self.index else ""
+        named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+        self.name = named[self.index].name if len(named) > self.index else ""
+        kinds = {p.kind for p in parameters[self.index :]}
+        self.keywords = kinds == {inspect.Parameter.VAR_KEYWORD}
+        self.exists = bool(kinds) or not known
 
     def find(self, args: Arguments, kwargs: Keywords) -> Any:
         """Return the first argument of a call."""
@@ -39,6 +50,8 @@ class Place:
             return args[self.index]
         if self.name in kwargs:
             return kwargs[self.name]
+        if self.keywords:
+            return kwargs
         raise TelemetryError("the call has no argument to take features from; give features=")
 
 
@@ -53,6 +66,14 @@ class Hooks:
         self.features = features
         self.output = output
         self.prediction_id = prediction_id
+
+
+def checked_hooks(**hooks: Hook | None) -> Hooks:
+    """Check that hooks are functions."""
+    for name, hook in hooks.items():
+        if hook is not None and not callable(hook):
+            raise ConfigError(f"{name}={hook!r}: expected a function, as in {name}=lambda x: x")
+    return Hooks(**hooks)
 
 
 class RowCapture:
@@ -105,6 +126,8 @@ class RowCapture:
         index, get, slow, whole = self._place.index, self.getter, self.capture, self.whole
         if not self._columns:
             return lambda args, kwargs: [0, 0, 0]
+        if self._features is None and not self._place.exists:
+            return lambda args, kwargs: [0, 0, 0, *self._lost]
         if get is None:
             return lambda args, kwargs: [0, 0, 0, *slow(args, kwargs)]
 
@@ -172,7 +195,7 @@ class BatchCapture:
 
     def capture(self, args: Arguments, kwargs: Keywords) -> dict[str, Column]:
         """Return the columns of a call's rows; raises where it cannot."""
-        if not self._columns:
+        if not self._columns or (self._features is None and not self._place.exists):
             return {}
         if self._features is not None:
             table = self._features(*args[self._place.index :], **kwargs)
@@ -211,12 +234,12 @@ class BatchCapture:
 
 
 def _columns_of_frame(table: Any) -> dict[str, Column]:
-    return {str(name): _as_column(table[name]) for name in table.columns}
+    names = getattr(table, "column_names", None)  # `columns` of an Arrow table are its values
+    return {str(n): _as_column(table[n]) for n in (table.columns if names is None else names)}
 
 
 def _as_column(values: Any) -> Column:
-    if hasattr(values, "to_numpy"):
-        values = values.to_numpy()
+    values = as_numpy(values)
     if isinstance(values, np.ndarray) and values.ndim == 1:
         return values
     if isinstance(values, (list, tuple)):

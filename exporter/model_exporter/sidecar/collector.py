@@ -41,6 +41,10 @@ class ModelCollector(Collector):
             known.retire()
         return self._pipelines[key]
 
+    def find(self, name: str, version: str) -> Pipeline | None:
+        """Return the pipeline of a model version, if it has one here."""
+        return self._pipelines.get((name, version))
+
     def describe(self) -> Iterable[Metric]:
         """Return the families without samples: their names are taken."""
         return [_metric(family) for family in SIDECAR_FAMILIES]
@@ -95,3 +99,12 @@ def collector_of(registry: CollectorRegistry) -> ModelCollector:
         ) from error
     _collectors[registry] = collector
     return collector
+
+
+def pipeline_of(name: str, version: str) -> Pipeline | None:
+    """Return the open pipeline of a model version, in whatever registry; None if there is none."""
+    for collector in list(_collectors.values()):
+        pipeline = collector.find(name, version)
+        if pipeline is not None and not pipeline.closed:
+            return pipeline
+    return None

@@ -86,6 +86,16 @@ class Numbers:
         self.skipped = skipped
 
 
+def as_numpy(values: Any) -> Any:
+    """Return a column of pandas, polars or Arrow as an array; anything else as it is."""
+    if not hasattr(values, "to_numpy"):
+        return values
+    if hasattr(values, "null_count") and hasattr(values, "to_pylist"):
+        # An Arrow array refuses to copy unless told to, and knows no NaT or None as such.
+        return values.to_numpy(zero_copy_only=False)
+    return values.to_numpy()
+
+
 def numbers(column: Column) -> Numbers:
     """Read a column of numbers, fast where it holds nothing else.
 

@@ -129,13 +129,14 @@ class Counters:
         output = settings.value_buckets if regression else SCORE_BUCKETS
         features = tuple(f for s, f in subjects.bins if s is Subject.FEATURE)
         sizes = [1, 1, 1, *map(Histogram.size, (settings.latency_buckets, BATCH_BUCKETS, output))]
+        sizes += [Histogram.size(settings.latency_buckets), 1]
         names = len(sizes)
         sizes += [Names(limit=MAX_CLASSES).size, Names(limit=MAX_ERROR_TYPES).size]
         sizes += [len(DropReason), len(Stage)]
         sizes += [FeatureCounts.SIZE] * len(features)
         sizes += [len(bins.names) for bins in subjects.bins.values()]
         ends = np.cumsum(sizes).tolist()
-        self._sums = [end - 1 for end in ends[3:6]]
+        self._sums = [end - 1 for end in ends[3:7]]
         self._unit = max(map(abs, output)) if regression else 1.0
         self.array = np.zeros(ends[-1]) if array is None else array
         views = iter([self.array[e - s : e] for e, s in zip(ends, sizes, strict=True)])
@@ -143,6 +144,8 @@ class Counters:
         self.latency = Histogram(settings.latency_buckets, next(views))
         self.batch_rows = Histogram(BATCH_BUCKETS, next(views))
         self.output = Histogram(output, next(views))
+        self.first_chunk = Histogram(settings.latency_buckets, next(views))
+        self.chunks = next(views)
         self.classes, self.errors = next(views), next(views)
         self.named_classes = Named(ends[names - 1], ends[names])
         self.named_errors = Named(ends[names], ends[names + 1])
@@ -152,7 +155,7 @@ class Counters:
 
     def on_grid(self, array: Floats) -> Floats:
         """Return counts with the sums of histograms rounded down to `GRID`."""
-        units = np.array([1.0, 1.0, 2.0 ** math.floor(math.log2(self._unit or 1.0))])
+        units = np.array([1.0, 1.0, 2.0 ** math.floor(math.log2(self._unit or 1.0)), 1.0])
         array = array.copy()
         array[self._sums] -= np.mod(array[self._sums], GRID * units)
         return array

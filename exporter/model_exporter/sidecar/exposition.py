@@ -2,7 +2,7 @@
 
 import gzip
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol, overload
 from urllib.parse import parse_qs
 
 from prometheus_client import CollectorRegistry
@@ -49,6 +49,37 @@ def respond(
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+class App(Protocol):
+    """An application that WSGI and ASGI servers can call, each in its own way."""
+
+    @overload
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any], /
+    ) -> Iterable[bytes]: ...
+
+    @overload
+    def __call__(self, scope: Any, receive: Any, send: Any, /) -> Awaitable[None]: ...
+
+    @overload
+    def __call__(self, scope: Any, /) -> Callable[[Any, Any], Awaitable[None]]: ...
+
+
+def app(registry: CollectorRegistry) -> App:
+    """Return an application for WSGI (two arguments) and ASGI (three, or one after the other).
+
+    A server that asks before it calls finds no coroutine function, and takes it for WSGI
+    (hypercorn) or for ASGI 2, whose first call has the scope only (uvicorn): both are served.
+    """
+    wsgi, asgi = wsgi_app(registry), asgi_app(registry)
+
+    def application(*arguments: Any) -> Any:
+        if len(arguments) == 1:
+            return lambda receive, send: asgi(arguments[0], receive, send)
+        return wsgi(*arguments) if len(arguments) == 2 else asgi(*arguments)
+
+    return application
 
 
 def wsgi_app(registry: CollectorRegistry) -> WsgiApp:

@@ -40,6 +40,7 @@ class Reading:
         self.subjects = fold.subjects
         self.counters = Counters(settings, fold.subjects, tally.array)
         self.monitors_batches = pipeline.monitors_batches
+        self.monitors_streams = pipeline.monitors_streams
         self.regression = settings.task is Task.REGRESSION
 
 
@@ -66,6 +67,15 @@ def _predictions(reading: Reading) -> Iterable[Sample]:
 
 def _latency(reading: Reading) -> Iterable[Sample]:
     return _histogram(reading.counters.latency)
+
+
+def _first_chunk(reading: Reading) -> Iterable[Sample]:
+    return _histogram(reading.counters.first_chunk) if reading.monitors_streams else ()
+
+
+def _chunks(reading: Reading) -> Iterable[Sample]:
+    if reading.monitors_streams:
+        yield "_total", {}, reading.counters.chunks[0]
 
 
 def _batch_rows(reading: Reading) -> Iterable[Sample]:
@@ -212,6 +222,8 @@ SAMPLES: dict[str, Callable[[Reading], Iterable[Sample]]] = {
     "model_prediction_errors_total": _errors,
     "model_predictions_total": _predictions,
     "model_prediction_latency_seconds": _latency,
+    "model_prediction_time_to_first_chunk_seconds": _first_chunk,
+    "model_prediction_chunks_total": _chunks,
     "model_prediction_batch_rows": _batch_rows,
     "model_predictions_in_progress": _in_progress,
     "model_prediction_score": _score,

@@ -1,5 +1,6 @@
 """What went wrong inside the sidecar: counted, logged now and then, kept from the model."""
 
+import contextlib
 import enum
 import threading
 from pathlib import Path
@@ -83,7 +84,8 @@ class Faults:
             if due:
                 self._logged_at[stage] = now
         if due:
-            self._log(stage, error)
+            with contextlib.suppress(Exception):  # a handler or filter of the user's may raise
+                self._log(stage, error)
 
     def _log(self, stage: Stage, error: Exception) -> None:
         import logging  # not free, and most processes never need it

@@ -73,6 +73,7 @@ class Fold:
         self._recorder = recorder
         self._faults = faults
         self._log = log
+        self.taps: list[Log] = []  # of `model_exporter.testing`
         self._first = FIXED + has_ids
         self.reader = OutputReader(settings.task, settings.positive_label, name=self._class_name)
         self._slots = Lookup(self._class_slot)
@@ -91,6 +92,9 @@ class Fold:
         with self.lock:
             rows, failures, batches = self._recorder.drain()
             offset = self.settings.clock.offset_ns()
+            streams = self._recorder.take_streams()
+            if streams:
+                self._guard(self._fold_streams, streams)
             if failures:
                 self._guard(self._fold_failures, failures, offset)
             if rows:
@@ -130,6 +134,11 @@ class Fold:
             if name:  # KeyboardInterrupt and the like are no errors of the model
                 self.counters.errors[self.error_types.slot(name)] += 1
 
+    def _fold_streams(self, flat: list[Any]) -> None:
+        first = numbers(flat[0::2]).array
+        self.counters.first_chunk.add(first[~np.isnan(first)] * 1e-9)
+        self.counters.chunks += sum(flat[1::2])
+
     def _fold_rows(self, flat: list[Any], offset: int) -> None:
         width = self._recorder.width
         ends = numbers(flat[0::width]).array.astype(np.int64)
@@ -140,9 +149,11 @@ class Fold:
         self._guard(self._count_row_features, columns)
         outputs = self.reader.split(flat[2::width])
         self._guard(self._count_outputs, ends, outputs)
+        ids = flat[FIXED::width] if self._first > FIXED else None
         if self._log is not None:
-            ids = flat[FIXED::width] if self._first > FIXED else None
             self._log(ends + offset, outputs, ids=ids, columns=columns)
+        for tap in self.taps:
+            tap(ends + offset, outputs, ids=ids, columns=columns)
 
     def _fold_batch(self, batch: BatchCall, offset: int) -> None:
         self._count_calls(batch.end + offset, np.array([batch.latency], dtype=np.float64))
@@ -158,6 +169,8 @@ class Fold:
         self._guard(self._count_outputs, ends, outputs)
         if self._log is not None and batch.log_columns is not None:
             self._log(ends + offset, outputs, ids=batch.ids, columns=batch.log_columns)
+        for tap in self.taps:
+            tap(ends + offset, outputs, ids=batch.ids, columns=batch.log_columns or {})
 
     def _count_calls(self, last_ns: int, latency_ns: NDArray[np.float64]) -> None:
         self.counters.requests += latency_ns.size

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.registry import Collector
@@ -10,14 +10,15 @@ from prometheus_client.registry import Collector
 from model_exporter.baseline import Baseline
 from model_exporter.errors import ConfigError
 from model_exporter.sidecar import settings as checks
-from model_exporter.sidecar.capture import Hooks
+from model_exporter.sidecar.capture import checked_hooks
 from model_exporter.sidecar.clock import SYSTEM_CLOCK, Clock
 from model_exporter.sidecar.collector import collector_of
-from model_exporter.sidecar.wrap import wrap
+from model_exporter.sidecar.wrap import Steps, wrap
 
 if TYPE_CHECKING:
-    from model_exporter.sidecar.exposition import AsgiApp, WsgiApp
+    from model_exporter.sidecar.exposition import App, AsgiApp
     from model_exporter.sidecar.server import MetricsServer
+    from model_exporter.sidecar.track import TrackedCall
 
 F = TypeVar("F")
 
@@ -158,6 +159,7 @@ class ModelMonitor:
         self._collector = collector_of(self.registry)
         self._pipeline = self._collector.adopt(settings)
         self._servers: list[MetricsServer] = []
+        self._tracking: dict[bool, Steps] = {}
 
     @overload
     def __call__(self, function: F) -> F: ...
@@ -186,7 +188,9 @@ class ModelMonitor:
         Parameters
         ----------
         function
-            A function, method, static or class method, callable object; also ``async def``.
+            A function, method, static or class method, callable object; also ``async def``, a
+            generator or an async generator. What a function returns that is awaitable, or an
+            iterator, is followed to its end.
         batch
             Whether a call predicts many rows: takes a list of rows, a dict of columns, a 2-d
             array or a DataFrame, and returns a list, an array, a Series or a dict of columns.
@@ -194,7 +198,8 @@ class ModelMonitor:
             Maps what the function returned to predictions. Of one row: a class; a probability,
             if binary, as a float between 0 and 1, both excluded (exact 0.0 and 1.0 are classes);
             a number, if regression; a tuple of class and score; or a dict with any of
-            ``"prediction"``, ``"score"`` and ``"scores"`` (a dict by class).
+            ``"prediction"``, ``"score"`` and ``"scores"`` (a dict by class). Of a stream it gets
+            the last chunk; without it, chunks are counted and not read.
         prediction_id
             Maps the arguments of the call to the caller's id: it is called with exactly those
             arguments, without `self` or `cls`; a batch's gives a list of ids. Without it, or
@@ -208,14 +213,58 @@ class ModelMonitor:
         callable
             The function, monitored; its signature, results and exceptions are the same.
         """
-        hooks = Hooks(features=features, output=output, prediction_id=prediction_id)
-        for name in ("features", "output", "prediction_id"):
-            hook = getattr(hooks, name)
-            if hook is not None and not callable(hook):
-                raise ConfigError(f"{name}={hook!r}: expected a function, as in {name}=lambda x: x")
+        hooks = checked_hooks(features=features, output=output, prediction_id=prediction_id)
         if function is None:
             return lambda f: wrap(self._pipeline, f, batch=batch, hooks=hooks)
         return wrap(self._pipeline, function, batch=batch, hooks=hooks)
+
+    def wrap(
+        self,
+        estimator: F,
+        *,
+        output: Callable[[Any], Any] | None = None,
+        prediction_id: Callable[..., Any] | None = None,
+        features: Callable[..., Any] | None = None,
+    ) -> F:
+        """Monitor an estimator in the style of scikit-learn; the hooks are those of a batch.
+
+        Parameters
+        ----------
+        estimator
+            Fitted or not. `predict`, `predict_proba` and `decision_function` are monitored, each
+            call as a batch; all else passes through.
+
+        Returns
+        -------
+        estimator
+            Looks like the estimator: attributes, `isinstance`, parameters. Copies and clones are
+            monitored; what is unpickled is where a monitor of this name and version lives.
+        """
+        from model_exporter.sidecar.estimator import PREDICTING, monitored  # imports stay light
+
+        if not any(callable(getattr(estimator, name, None)) for name in PREDICTING):
+            raise ConfigError(
+                f"cannot wrap {type(estimator).__name__}: it has none of {', '.join(PREDICTING)}; "
+                "monitor a function with `@monitor`"
+            )
+        hooks = checked_hooks(features=features, output=output, prediction_id=prediction_id)
+        return cast(F, monitored(self._pipeline, estimator, hooks))
+
+    def track(self, *, rows: int | None = None) -> "TrackedCall":
+        """Monitor the body of a `with` or `async with` as one call.
+
+        Parameters
+        ----------
+        rows
+            How many rows the call predicts; None for one row that is no batch.
+        """
+        from model_exporter.sidecar.track import TrackedCall, tracking_steps
+
+        batch = rows is not None
+        rows = int(checks.number("rows", rows, least=0)) if batch else None
+        if batch not in self._tracking:
+            self._tracking[batch] = tracking_steps(self._pipeline, batch=batch)
+        return TrackedCall(self._tracking[batch], rows)
 
     def start_metrics_server(self, port: int = 0, addr: str = "127.0.0.1") -> "MetricsServer":
         """Serve the registry under ``/metrics`` from a background thread; 0 takes a free port."""
@@ -225,14 +274,14 @@ class ModelMonitor:
         self._servers.append(server)
         return server
 
-    def metrics_app(self) -> "WsgiApp":
-        """Return a WSGI application that serves the registry under any path."""
-        from model_exporter.sidecar.exposition import wsgi_app
+    def metrics_app(self) -> "App":
+        """Return an application for WSGI and ASGI that serves the registry under any path."""
+        from model_exporter.sidecar.exposition import app
 
-        return wsgi_app(self.registry)
+        return app(self.registry)
 
     def metrics_asgi_app(self) -> "AsgiApp":
-        """Return an ASGI application that serves the registry under any path."""
+        """Return the same for servers that insist on a coroutine function."""
         from model_exporter.sidecar.exposition import asgi_app
 
         return asgi_app(self.registry)

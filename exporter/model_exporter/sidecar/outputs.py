@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from model_exporter.distribution import category_text
 from model_exporter.records import Task
-from model_exporter.sidecar.columns import Column, numbers
+from model_exporter.sidecar.columns import Column, as_numpy, numbers
 from model_exporter.sidecar.faults import TelemetryError
 
 SCALARS = frozenset(
@@ -182,7 +182,7 @@ def _scalar(value: Any) -> Any:
         elif isinstance(value, (list, tuple)) and len(value) == 1:
             value = value[0]
         elif hasattr(value, "to_numpy"):
-            value = value.to_numpy()
+            value = as_numpy(value)
         elif hasattr(type(value), "__float__"):  # decimal.Decimal, a tensor of one element
             return float(value)
         else:
@@ -195,8 +195,9 @@ def _scalar(value: Any) -> Any:
 
 def _column(values: Any) -> Column:
     """Return a column that shares nothing mutable with `values`."""
-    if hasattr(values, "to_numpy"):
-        values = values.to_numpy()
+    if hasattr(values, "num_columns") and values.num_columns == 1:  # an Arrow table
+        values = values.column(0)
+    values = as_numpy(values)
     if isinstance(values, np.ndarray):
         if values.ndim == 2 and values.shape[1] == 1:
             values = values[:, 0]

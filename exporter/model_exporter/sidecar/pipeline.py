@@ -50,6 +50,7 @@ class Pipeline:
         )
         self.shards = None if settings.multiprocess_dir is None else _shards(self.fold, self.faults)
         self.monitors_batches = False
+        self.monitors_streams = False
         self.closed = False
         self.recorder.wake = self._wake
         self._reset()

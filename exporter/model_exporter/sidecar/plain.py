@@ -21,17 +21,13 @@ def plain_wrapper(
     *,
     general: Callable[..., Any],
     fail: Callable[[int, int, BaseException], None],
+    settle: Callable[[Any, int, int, Any], Any],
     clock: Callable[[], int],
     steps: RowSteps,
     recorder: Recorder,
 ) -> Callable[..., Any]:
     """Return `function` monitored; `general` is what else would have been."""
-    get, whole, scalars, finish = (
-        steps.capture.getter,
-        steps.capture.whole,
-        steps.scalars,
-        steps.finish,
-    )
+    get, whole, scalars = steps.capture.getter, steps.capture.whole, steps.scalars
     rows, extend = recorder.rows, recorder.rows.extend
     enter, leave = recorder.calls.append, recorder.calls.pop
     shape = (whole,)
@@ -65,8 +61,7 @@ def plain_wrapper(
             record[0], record[1], record[2] = end, end - start, result
             extend(record)
             leave()
-        else:
-            finish(record, start, end, result)
-        return result
+            return result
+        return settle(record, start, end, result)
 
     return wrapper

@@ -56,6 +56,8 @@ class Recorder:
         Flat: `width` values a call.
     failures
         Flat: end, latency and name of the exception class, for each call that raised.
+    streams
+        Flat: nanoseconds to the first chunk (NaN without one) and chunks, for each ended stream.
     calls
         One item for each call in progress.
     limit
@@ -72,6 +74,7 @@ class Recorder:
         "faults",
         "limit",
         "rows",
+        "streams",
         "wake",
         "width",
     )
@@ -82,6 +85,7 @@ class Recorder:
         self.rows: list[Any] = []
         self.failures: list[Any] = []
         self.batches: list[BatchCall] = []
+        self.streams: list[Any] = []
         self.calls: list[None] = []
         self._hard = max(values, width)
         self._soft = min(SOFT_VALUES, self._hard)
@@ -114,13 +118,22 @@ class Recorder:
             kind = ""
         self.failures.extend((end, end - start, kind))
 
+    def stream(self, first_ns: float, chunks: int) -> None:
+        """Record a stream that ended; `fail` or what records rows comes right after, and wakes."""
+        if len(self.streams) < self._hard:
+            self.streams.extend((first_ns, chunks))
+
+    def take_streams(self) -> list[Any]:
+        """Take the streams recorded so far; one thread at a time."""
+        return _take(self.streams)
+
     def drain(self) -> tuple[list[Any], list[Any], list[BatchCall]]:
         """Take what was recorded so far; one thread at a time."""
         return _take(self.rows), _take(self.failures), _take(self.batches)
 
     def reset(self) -> None:
         """Forget everything."""
-        for buffer in (self.rows, self.failures, self.batches, self.calls):
+        for buffer in (self.rows, self.failures, self.batches, self.streams, self.calls):
             buffer.clear()
         self.limit = 0
 
