@@ -59,7 +59,7 @@ THEIRS: dict[str, set[str]] = {
 }
 """What a part may import of others'; parts that are not here may import any dependency."""
 
-LAZY: dict[str, set[str]] = {"sidecar": {"pyarrow"}, "baseline": {"scores"}}
+LAZY: dict[str, set[str]] = {"sidecar": {"bcrypt", "pyarrow", "yaml"}, "baseline": {"scores"}}
 """What may be imported inside functions only, so that who does not need it does not pay."""
 
 NO_SIDE_EFFECTS = {"time", "datetime", "logging", "pathlib", "os", "io", "threading", "random"}

@@ -45,6 +45,11 @@ class ModelCollector(Collector):
         """Return the families without samples: their names are taken."""
         return [_metric(family) for family in SIDECAR_FAMILIES]
 
+    def report(self, stage: Stage, error: Exception) -> None:
+        """Count a failure that is no one model's, with the first of them."""
+        for pipeline in list(self._pipelines.values())[:1]:
+            pipeline.faults.error(stage, error)
+
     def collect(self) -> Iterator[Metric]:
         """Return the families that have samples."""
         readings = []
@@ -95,3 +100,10 @@ def collector_of(registry: CollectorRegistry) -> ModelCollector:
         ) from error
     _collectors[registry] = collector
     return collector
+
+
+def report(registry: CollectorRegistry, stage: Stage, error: Exception) -> None:
+    """Count a failure beside our models, such as another collector's; without any, do nothing."""
+    found = _collectors.get(registry)
+    if found is not None:
+        found.report(stage, error)

@@ -217,11 +217,33 @@ class ModelMonitor:
             return lambda f: wrap(self._pipeline, f, batch=batch, hooks=hooks)
         return wrap(self._pipeline, function, batch=batch, hooks=hooks)
 
-    def start_metrics_server(self, port: int = 0, addr: str = "127.0.0.1") -> "MetricsServer":
-        """Serve the registry under ``/metrics`` from a background thread; 0 takes a free port."""
+    def start_metrics_server(
+        self,
+        port: int = 0,
+        addr: str = "127.0.0.1",
+        *,
+        web_config: str | os.PathLike[str] | None = None,
+    ) -> "MetricsServer":
+        """Serve the registry under ``/metrics`` from a background thread.
+
+        Parameters
+        ----------
+        port
+            0 takes a free one, which is the `port` of the returned server.
+        addr
+            ``"0.0.0.0"`` for other machines, and then with a `web_config` if others can reach it.
+        web_config
+            Path of a web configuration file as node_exporter takes it: TLS, client certificates,
+            users, headers, rate limit. YAML and bcrypt need ``model-exporter[web]``; JSON does not.
+        """
         from model_exporter.sidecar.server import MetricsServer  # imports stay light
 
-        server = MetricsServer(self.registry, addr=addr, port=port)
+        web = None
+        if web_config is not None:
+            from model_exporter.sidecar.web import ConfiguredWeb  # so does TLS
+
+            web = ConfiguredWeb(web_config, self.registry)
+        server = MetricsServer(self.registry, addr=addr, port=port, web=web)
         self._servers.append(server)
         return server
 
