@@ -6,6 +6,7 @@ neither a scrape nor a thread.
 
 import base64
 import json
+import re
 import socket
 import ssl
 import sys
@@ -306,3 +307,18 @@ def test_yaml_and_what_is_not_installed(tmp_path: Path, monkeypatch: pytest.Monk
         read(file)
     file.write_text("{}")
     assert read(file).tls is None
+
+
+def test_the_example_of_the_page(certificates: Certificates, tmp_path: Path) -> None:
+    """docs/serving.md shows a file that works."""
+    page = (Path(__file__).parents[2] / "docs" / "serving.md").read_text("utf-8")
+    (text,) = re.findall(r"```yaml\n(.*?)```", page, flags=re.S)
+    certificates.issue("server", "127.0.0.1")
+    (tmp_path / "server.pem").rename(tmp_path / "server.crt")
+    (tmp_path / "ca.pem").rename(tmp_path / "ca.crt")
+    (tmp_path / "web.yml").write_text(text)
+    config = read(tmp_path / "web.yml")
+    assert config.tls is not None
+    assert config.tls.context.verify_mode == ssl.CERT_REQUIRED
+    assert list(config.users) == ["prometheus"]
+    assert config.headers == (("X-Content-Type-Options", "nosniff"),)

@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 from model_exporter.baseline import Baseline
 from model_exporter.errors import ConfigError
 from model_exporter.sidecar import settings as checks
+from model_exporter.sidecar.batch_job import BatchJob
 from model_exporter.sidecar.capture import Hooks
 from model_exporter.sidecar.clock import SYSTEM_CLOCK, Clock
 from model_exporter.sidecar.collector import collector_of
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 F = TypeVar("F")
 
 
-class ModelMonitor:
+class ModelMonitor(BatchJob):
     """Monitors the predict function of one version of a model.
 
     Parameters
