@@ -8,6 +8,7 @@ from prometheus_client.registry import Collector
 
 from model_exporter.catalogue import SIDECAR_FAMILIES, Family, Kind
 from model_exporter.errors import ConfigError
+from model_exporter.sidecar.exemplars import attach
 from model_exporter.sidecar.families import SAMPLES, Reading
 from model_exporter.sidecar.faults import Stage
 from model_exporter.sidecar.pipeline import Pipeline
@@ -18,6 +19,8 @@ _collectors: "weakref.WeakKeyDictionary[CollectorRegistry, ModelCollector]" = (
 )
 """One collector a registry: a family may appear in an exposition only once, however many models
 and versions fill it."""
+
+TRACED = "model_prediction_latency_seconds"
 
 
 class ModelCollector(Collector):
@@ -70,6 +73,8 @@ def _fill(metric: Metric, family: Family, reading: Reading) -> None:
     try:
         for suffix, labels, value in SAMPLES[family.name](reading):
             metric.add_sample(metric.name + suffix, {**reading.labels, **labels}, float(value))
+        if reading.exemplar is not None and family.name == TRACED:
+            attach(metric, reading.exemplar, reading.labels)
     except Exception as error:
         reading.faults.error(Stage.COLLECT, error)
 

@@ -41,6 +41,8 @@ class Reading:
         self.counters = Counters(settings, fold.subjects, tally.array)
         self.monitors_batches = pipeline.monitors_batches
         self.regression = settings.task is Task.REGRESSION
+        self.exemplar = pipeline.exemplars.newest
+        pipeline.exemplars.arm()
 
 
 def _slots(names: list[str], limit: int) -> list[tuple[str, int]]:
