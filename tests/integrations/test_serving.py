@@ -21,6 +21,8 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 import pytest
 import uvicorn
 
+from model_exporter import ModelMonitor
+
 PAGE = (Path(__file__).parents[2] / "docs" / "serving.md").read_text("utf-8")
 
 
@@ -142,21 +144,25 @@ def framework(name: str) -> None:
     pytest.importorskip(name, reason=f"{name} is not installed: its integration stays unverified")
 
 
-def django_app(names: dict[str, Any]) -> Any:
+def django_app(names: dict[str, Any], *, asgi: bool = False) -> Any:
     import django
     from django.conf import settings
+    from django.core.asgi import get_asgi_application
     from django.core.wsgi import get_wsgi_application
+    from django.urls import clear_url_caches
 
     urls = types.ModuleType("model_exporter_test_urls")
     urls.urlpatterns = names["urlpatterns"]  # type: ignore[attr-defined]
     sys.modules[urls.__name__] = urls
-    settings.configure(
-        ROOT_URLCONF=urls.__name__,
-        MIDDLEWARE=["model_exporter.integrations.django.request_ids"],
-        ALLOWED_HOSTS=["*"],
-    )
-    django.setup()
-    return get_wsgi_application()
+    clear_url_caches()
+    if not settings.configured:
+        settings.configure(
+            ROOT_URLCONF=urls.__name__,
+            MIDDLEWARE=["model_exporter.integrations.django.request_ids"],
+            ALLOWED_HOSTS=["*"],
+        )
+        django.setup()
+    return get_asgi_application() if asgi else get_wsgi_application()
 
 
 APPLICATIONS = {
@@ -164,6 +170,7 @@ APPLICATIONS = {
     "Starlette": (asgi, lambda names: names["app"]),
     "Flask": (wsgi, lambda names: names["app"]),
     "Django": (wsgi, django_app),
+    "Django, ASGI": (asgi, lambda names: django_app(names, asgi=True)),
     "aiohttp": (aiohttp_server, lambda names: names["app"]),
 }
 
@@ -171,8 +178,9 @@ APPLICATIONS = {
 @pytest.mark.parametrize("name", APPLICATIONS)
 def test_web_frameworks(run: Run, name: str) -> None:
     """Predictions are counted and scraped in each format; ids go to the log and to the client."""
-    framework(name.lower())
-    names = run(name)
+    heading = name.partition(",")[0]
+    framework(heading.lower())
+    names = run(heading)
     serve, application = APPLICATIONS[name]
     with serve(application(names)) as url:
         headers, body = ask(f"{url}/predict", OLD, **{"X-Request-Id": "r-17"})
@@ -193,6 +201,21 @@ def test_web_frameworks(run: Run, name: str) -> None:
         with wrong.value as answer:
             assert (answer.code, bool(answer.headers["X-Prediction-Id"])) == (404, True)
     assert logged_ids(names["monitor"]) == ["r-17", made]
+
+
+@pytest.mark.parametrize("name", ["FastAPI", "Starlette", "Flask", "aiohttp"])
+def test_two_registries_in_one_application(run: Run, name: str) -> None:
+    """Each has a path, and a request has one id."""
+    framework(name.lower())
+    names = run(name)
+    with ModelMonitor("other", version="1", task="binary") as other:
+        names["instrument"](names["app"], other, path="/metrics/other")
+        serve, application = APPLICATIONS[name]
+        with serve(application(names)) as url:
+            headers, body = ask(f"{url}/metrics/other")
+            assert b'model_name="other"' in body
+            assert len(headers.get_all("X-Prediction-Id")) == 1
+            assert b'model_name="churn"' in ask(f"{url}/metrics")[1]
 
 
 def test_a_port_of_its_own(run: Run) -> None:
@@ -234,7 +257,6 @@ def test_mlflow_of_somebody_else(tmp_path: Path) -> None:
     import mlflow
     import pandas as pd
 
-    from model_exporter import ModelMonitor
     from model_exporter.integrations.mlflow import wrap_pyfunc
 
     code = tmp_path / "model.py"

@@ -74,6 +74,7 @@ def test_formats_are_negotiated(server: MetricsServer) -> None:
         (b"GET / HTTP/1.1\r\n\r\n", b"200"),
         (b"GET /nope HTTP/1.1\r\n\r\n", b"404"),
         (b"POST /metrics HTTP/1.1\r\n\r\n", b"405"),
+        (b"DELETE / HTTP/1.1\r\n\r\n", b"405"),
         (b"HEAD /metrics HTTP/1.1\r\n\r\n", b"200"),
         (b"GET /metrics\r\n\r\n", b"400"),
         (b"\xff\x00 \r\n\r\n", b"400"),

@@ -9,6 +9,7 @@ import json
 import re
 import socket
 import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -309,14 +310,18 @@ def test_yaml_and_what_is_not_installed(tmp_path: Path, monkeypatch: pytest.Monk
     assert read(file).tls is None
 
 
-def test_the_example_of_the_page(certificates: Certificates, tmp_path: Path) -> None:
-    """docs/serving.md shows a file that works."""
+def test_the_example_of_the_page(
+    certificates: Certificates, tmp_path: Path, require_tool: Callable[[str], str]
+) -> None:
+    """docs/serving.md shows a file that works, here and for Prometheus itself."""
     page = (Path(__file__).parents[2] / "docs" / "serving.md").read_text("utf-8")
     (text,) = re.findall(r"```yaml\n(.*?)```", page, flags=re.S)
     certificates.issue("server", "127.0.0.1")
     (tmp_path / "server.pem").rename(tmp_path / "server.crt")
     (tmp_path / "ca.pem").rename(tmp_path / "ca.crt")
     (tmp_path / "web.yml").write_text(text)
+    promtool = [require_tool("promtool"), "check", "web-config", tmp_path / "web.yml"]
+    subprocess.run(promtool, check=True, capture_output=True)
     config = read(tmp_path / "web.yml")
     assert config.tls is not None
     assert config.tls.context.verify_mode == ssl.CERT_REQUIRED

@@ -13,7 +13,8 @@ from model_exporter.sidecar.monitor import ModelMonitor
 def instrument(app: web.Application, monitor: ModelMonitor, *, path: str = "/metrics") -> None:
     """Serve a monitor's metrics in an application, and give every request an id.
 
-    Before the application starts. Of the monitors that share a registry, one is enough.
+    Before the application starts. Of the monitors that share a registry, one is enough; another
+    registry takes another path.
     """
 
     async def metrics(request: web.Request) -> web.Response:
@@ -29,7 +30,8 @@ def instrument(app: web.Application, monitor: ModelMonitor, *, path: str = "/met
         return web.Response(body=found.body, status=status, headers=dict(found.headers))
 
     app.router.add_get(path, metrics)
-    app.middlewares.append(_request_ids)
+    if _request_ids not in app.middlewares:
+        app.middlewares.append(_request_ids)
 
 
 @web.middleware

@@ -10,7 +10,7 @@ from model_exporter.sidecar.monitor import ModelMonitor
 def instrument(app: Flask, monitor: ModelMonitor, *, path: str = "/metrics") -> None:
     """Serve a monitor's metrics in an application, and give every request an id.
 
-    Of the monitors that share a registry, one is enough.
+    Of the monitors that share a registry, one is enough; another registry takes another path.
     """
 
     def metrics() -> Response:
@@ -22,5 +22,6 @@ def instrument(app: Flask, monitor: ModelMonitor, *, path: str = "/metrics") -> 
         )
         return Response(found.body, status=found.status, headers=found.headers)
 
-    app.add_url_rule(path, "model_exporter_metrics", metrics)
-    app.wsgi_app = WsgiRequestIds(app.wsgi_app)  # type: ignore[method-assign]
+    app.add_url_rule(path, f"model_exporter:{path}", metrics)
+    if not isinstance(app.wsgi_app, WsgiRequestIds):
+        app.wsgi_app = WsgiRequestIds(app.wsgi_app)  # type: ignore[method-assign]

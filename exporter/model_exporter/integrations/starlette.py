@@ -14,7 +14,8 @@ from model_exporter.sidecar.monitor import ModelMonitor
 def instrument(app: Starlette, monitor: ModelMonitor, *, path: str = "/metrics") -> None:
     """Serve a monitor's metrics in an application, and give every request an id.
 
-    Before the application starts. Of the monitors that share a registry, one is enough.
+    Before the application starts. Of the monitors that share a registry, one is enough; another
+    registry takes another path.
     """
 
     async def metrics(request: Request) -> Response:
@@ -31,4 +32,6 @@ def instrument(app: Starlette, monitor: ModelMonitor, *, path: str = "/metrics")
 
     # First, for a route that takes any path would hide it; a mount would redirect to `/metrics/`.
     app.router.routes.insert(0, Route(path, metrics))
-    app.add_middleware(AsgiRequestIds)
+    known: list[object] = [middleware.cls for middleware in app.user_middleware]
+    if AsgiRequestIds not in known:
+        app.add_middleware(AsgiRequestIds)

@@ -32,14 +32,19 @@ def plain(status: str, message: str) -> Response:
     )
 
 
+def not_allowed() -> Response:
+    """Return the answer to a request that would change something."""
+    response = plain("405 Method Not Allowed", "metrics are read with GET")
+    response.headers.append(("Allow", "GET, HEAD"))
+    return response
+
+
 def respond(
     registry: CollectorRegistry, *, method: str, query: str, headers: Mapping[str, str]
 ) -> Response:
     """Return the metrics in the format that the client accepts, header names in lower case."""
     if method not in ("GET", "HEAD"):
-        refused = plain("405 Method Not Allowed", "metrics are read with GET")
-        refused.headers.append(("Allow", "GET, HEAD"))
-        return refused
+        return not_allowed()
     try:
         names = parse_qs(query, max_num_fields=MAX_NAMES).get("name[]", ())
     except ValueError:

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from model_exporter.sidecar.collector import report
 from model_exporter.sidecar.connection import MAX_REQUEST
-from model_exporter.sidecar.exposition import Response, plain, respond
+from model_exporter.sidecar.exposition import Response, not_allowed, plain, respond
 from model_exporter.sidecar.faults import Stage
 
 
@@ -36,7 +36,7 @@ class Site:
         extra = [("Connection", "close"), *(guard.headers if guard else ())]
         lines = [f"{name}: {value}" for name, value in (*response.headers, *extra)]
         head = "\r\n".join((f"HTTP/1.1 {response.status}", *lines, "", ""))
-        return head.encode("latin-1") + response.body
+        return head.encode("latin-1") + (b"" if request.startswith(b"HEAD ") else response.body)
 
     def _report(self, error: Exception) -> None:
         try:
@@ -54,6 +54,8 @@ class Site:
         refusal = guard.refuse(headers) if guard else None
         if refusal is not None:
             return refusal
+        if method not in ("GET", "HEAD"):
+            return not_allowed()
         path, _, query = target.partition("?")
         if path == "/":
             return plain("200 OK", "model-exporter: metrics are at /metrics")
