@@ -61,7 +61,18 @@ THEIRS: dict[str, set[str]] = {
 }
 """What a part may import of others'; parts that are not here may import any dependency."""
 
-LAZY: dict[str, set[str]] = {"sidecar": {"pyarrow"}, "baseline": {"scores"}}
+FRAMEWORKS: dict[str, set[str]] = {
+    "aiohttp": {"aiohttp"},
+    "django": {"django", "asgiref"},
+    "fastapi": {"fastapi"},
+    "flask": {"flask"},
+    "kserve": {"numpy"},
+    "mlflow": set(),
+    "starlette": {"starlette"},
+}
+"""What a file of `integrations` may import of others': whoever uses Flask has no Django."""
+
+LAZY: dict[str, set[str]] = {"sidecar": {"bcrypt", "pyarrow", "yaml"}, "baseline": {"scores"}}
 """What may be imported inside functions only, so that who does not need it does not pay."""
 
 NO_SIDE_EFFECTS = {"time", "datetime", "logging", "pathlib", "os", "io", "threading", "random"}
@@ -150,6 +161,17 @@ def test_dependencies_stay_where_they_belong(part: str) -> None:
         for found in IMPORTS
         if found.part == part and found.module.partition(".")[0] not in allowed
     ]
+    assert wrong == []
+
+
+def test_an_integration_imports_its_own_framework_only() -> None:
+    """And none imports one that is not there: the package itself is imported by all of them."""
+    wrong = []
+    for found in IMPORTS:
+        name = Path(found.file).stem
+        allowed = {*FRAMEWORKS.get(name, ()), *sys.stdlib_module_names, "model_exporter"}
+        if found.part == "integrations" and found.module.partition(".")[0] not in allowed:
+            wrong.append(str(found))
     assert wrong == []
 
 

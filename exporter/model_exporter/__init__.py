@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from model_exporter.errors import (
     BaselineError,
     ConfigError,
+    DeliveryError,
     ModelExporterError,
     SchemaError,
     SourceError,
@@ -27,6 +28,7 @@ __all__ = [
     "Baseline",
     "BaselineError",
     "ConfigError",
+    "DeliveryError",
     "ModelExporterError",
     "ModelMonitor",
     "SchemaError",

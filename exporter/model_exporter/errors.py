@@ -7,7 +7,8 @@
     ├── BaselineError    a baseline file is damaged, of another schema, or unlike
     ├── SchemaError      a table lacks a column or a column holds another type
     ├── SourceError      a source could not be read this time
-    └── StateError       the job's state directory cannot be used
+    ├── StateError       the job's state directory cannot be used
+    └── DeliveryError    metrics could not be handed over: Pushgateway, textfile
 
 Every message says what was given, what was expected, where, and what to do. The command line
 prints it in one line and exits with status 2.
@@ -36,3 +37,7 @@ class SourceError(ModelExporterError):
 
 class StateError(ModelExporterError):
     """The state directory is in use, unwritable or from another version."""
+
+
+class DeliveryError(ModelExporterError):
+    """Metrics could not be handed over to a Pushgateway or a file."""

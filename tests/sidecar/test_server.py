@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import os
+import re
 import socket
 import threading
 import time
@@ -15,10 +16,11 @@ from wsgiref.simple_server import make_server
 from wsgiref.validate import validator
 
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge, Metric
 from prometheus_client.registry import Collector
 
 from model_exporter import ConfigError, ModelMonitor
+from model_exporter.sidecar.exposition import accepts_gzip
 from model_exporter.sidecar.server import MAX_CONNECTIONS, MetricsServer
 
 
@@ -74,6 +76,7 @@ def test_formats_are_negotiated(server: MetricsServer) -> None:
         (b"GET / HTTP/1.1\r\n\r\n", b"200"),
         (b"GET /nope HTTP/1.1\r\n\r\n", b"404"),
         (b"POST /metrics HTTP/1.1\r\n\r\n", b"405"),
+        (b"DELETE / HTTP/1.1\r\n\r\n", b"405"),
         (b"HEAD /metrics HTTP/1.1\r\n\r\n", b"200"),
         (b"GET /metrics\r\n\r\n", b"400"),
         (b"\xff\x00 \r\n\r\n", b"400"),
@@ -112,21 +115,53 @@ def test_silent_half_and_deaf_clients_cost_nothing(server: MetricsServer) -> Non
         client.close()
 
 
-def test_a_collector_of_the_users_that_fails_is_a_500(monitor: ModelMonitor) -> None:
-    """Ours never fails; another in the same registry may, and the server goes on."""
+class Broken(Collector):
+    """Somebody's collector, which raises or gives what cannot be rendered."""
 
-    class Broken(Collector):
-        def collect(self) -> Any:
+    def __init__(self, family: Metric | None = None) -> None:
+        self.family = family
+
+    def collect(self) -> Any:
+        if self.family is None:
             raise RuntimeError
+        return [self.family]
 
-        def describe(self) -> Any:
-            return []
+    def describe(self) -> Any:
+        return []
 
+
+def unrenderable() -> Metric:
+    family = Metric("theirs", "A label that is not a text.", "gauge")
+    family.add_sample("theirs", {"a": 1}, 1.0)  # type: ignore[dict-item]
+    return family
+
+
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text; version=1.0.0"])
+@pytest.mark.parametrize("family", [None, unrenderable()], ids=["raises", "unrenderable"])
+def test_a_collector_that_fails_takes_nothing_else_down(
+    make: Callable[..., ModelMonitor], family: Metric | None, accept: str
+) -> None:
+    """Everyone else's families are served; the failure is counted and seen by the next scrape."""
     registry = CollectorRegistry()
-    registry.register(Broken())
+    registry.register(Broken(family))
+    make(task="binary", registry=registry, strict=False)
+    Gauge("others", "Another of the user's.", registry=registry)
     with MetricsServer(registry, addr="127.0.0.1", port=0) as server:
-        assert get(server.port)[0] == 500
-        assert get(server.port, "/")[0] == 200
+        assert get(server.port, Accept=accept)[0] == 200
+        status, _, body = get(server.port, Accept=accept)
+        assert (status, b"model_info" in body, b"\nothers 0.0" in body) == (200, True, True)
+        assert re.search(rb'stage="collect"} [12].0\n', body)  # counted before ours, or after
+        status, _, body = get(server.port, "/metrics?name[]=model_info", Accept=accept)
+        assert (status, body.count(b"# TYPE")) == (200, 1)
+
+
+@pytest.mark.parametrize(
+    ("header", "accepted"),
+    [("gzip", True), ("deflate, gzip;q=0.5", True), ("*", True), ("gzip;q=0", False),
+     ("gzip; q=0.0", False), ("identity", False), ("", False), ("xgzip", False)],
+)  # fmt: skip
+def test_gzip_only_where_it_is_accepted(header: str, accepted: bool) -> None:
+    assert accepts_gzip(header) is accepted
 
 
 def open_files() -> int:

@@ -92,7 +92,7 @@ class RowSteps:
             except IndexError:  # forked within the call: it began in the parent
                 pass
             try:
-                if len(rows) >= recorder.limit and not recorder.admit():
+                if len(rows) >= recorder.limit and not recorder.admit(latency=end - start):
                     return
                 if type(result) not in scalars:
                     result = read(result)
@@ -171,7 +171,7 @@ class BatchSteps:
             recorder.leave()
             call.end, call.latency = end, end - start
             self._read(call, result)
-            if recorder.admit(call.rows):
+            if recorder.admit(call.rows, latency=call.latency):
                 recorder.batches.append(call)
         except Exception as error:
             self._faults.error(Stage.RECORD, error)

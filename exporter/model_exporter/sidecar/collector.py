@@ -8,6 +8,7 @@ from prometheus_client.registry import Collector
 
 from model_exporter.catalogue import SIDECAR_FAMILIES, Family, Kind
 from model_exporter.errors import ConfigError
+from model_exporter.sidecar.exemplars import attach
 from model_exporter.sidecar.families import SAMPLES, Reading
 from model_exporter.sidecar.faults import Stage
 from model_exporter.sidecar.pipeline import Pipeline
@@ -18,6 +19,8 @@ _collectors: "weakref.WeakKeyDictionary[CollectorRegistry, ModelCollector]" = (
 )
 """One collector a registry: a family may appear in an exposition only once, however many models
 and versions fill it."""
+
+TRACED = "model_prediction_latency_seconds"
 
 
 class ModelCollector(Collector):
@@ -49,6 +52,11 @@ class ModelCollector(Collector):
         """Return the families without samples: their names are taken."""
         return [_metric(family) for family in SIDECAR_FAMILIES]
 
+    def report(self, stage: Stage, error: Exception) -> None:
+        """Count a failure that is no one model's, with the first of them."""
+        for pipeline in list(self._pipelines.values())[:1]:
+            pipeline.faults.error(stage, error)
+
     def collect(self) -> Iterator[Metric]:
         """Return the families that have samples."""
         readings = []
@@ -69,6 +77,8 @@ def _fill(metric: Metric, family: Family, reading: Reading) -> None:
     try:
         for suffix, labels, value in SAMPLES[family.name](reading):
             metric.add_sample(metric.name + suffix, {**reading.labels, **labels}, float(value))
+        if reading.exemplar is not None and family.name == TRACED:
+            attach(metric, reading.exemplar, reading.labels)
     except Exception as error:
         reading.faults.error(Stage.COLLECT, error)
 
@@ -108,3 +118,10 @@ def pipeline_of(name: str, version: str) -> Pipeline | None:
         if pipeline is not None and not pipeline.closed:
             return pipeline
     return None
+
+
+def report(registry: CollectorRegistry, stage: Stage, error: Exception) -> None:
+    """Count a failure beside our models, such as another collector's; without any, do nothing."""
+    found = _collectors.get(registry)
+    if found is not None:
+        found.report(stage, error)

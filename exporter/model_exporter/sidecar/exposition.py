@@ -8,6 +8,8 @@ from urllib.parse import parse_qs
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from model_exporter.sidecar.gather import encoded
+
 MAX_NAMES = 64
 """Families that one request may pick with `name[]`."""
 
@@ -30,21 +32,43 @@ def plain(status: str, message: str) -> Response:
     )
 
 
+def not_allowed() -> Response:
+    """Return the answer to a request that would change something."""
+    response = plain("405 Method Not Allowed", "metrics are read with GET")
+    response.headers.append(("Allow", "GET, HEAD"))
+    return response
+
+
 def respond(
     registry: CollectorRegistry, *, method: str, query: str, headers: Mapping[str, str]
 ) -> Response:
     """Return the metrics in the format that the client accepts, header names in lower case."""
     if method not in ("GET", "HEAD"):
-        return plain("405 Method Not Allowed", "metrics are read with GET")
-    names = parse_qs(query, max_num_fields=MAX_NAMES).get("name[]", ())
+        return not_allowed()
+    try:
+        names = parse_qs(query, max_num_fields=MAX_NAMES).get("name[]", ())
+    except ValueError:
+        return plain("400 Bad Request", "the query is not understood")
     encode, content_type = choose_encoder(headers.get("accept", ""))
-    source = registry.restricted_registry(names) if names else registry
-    body = encode(source)
-    answer = [("Content-Type", content_type)]
-    if "gzip" in headers.get("accept-encoding", ""):
+    body = encoded(registry, encode, names)
+    answer = [("Content-Type", content_type), ("Vary", "Accept, Accept-Encoding")]
+    if accepts_gzip(headers.get("accept-encoding", "")):
+        # The fastest level: it takes 9 of 10 bytes away, and every scrape has another body.
         body = gzip.compress(body, compresslevel=1, mtime=0)
         answer.append(("Content-Encoding", "gzip"))
-    return Response("200 OK", answer, b"" if method == "HEAD" else body)
+    response = Response("200 OK", answer, body)
+    if method == "HEAD":
+        response.body = b""
+    return response
+
+
+def accepts_gzip(header: str) -> bool:
+    """Return whether an Accept-Encoding header accepts gzip; `gzip;q=0` refuses it."""
+    for item in header.lower().split(","):
+        coding, _, weight = item.replace(" ", "").partition(";q=")
+        if coding in ("gzip", "*"):
+            return weight.strip("0.") != "" or not weight
+    return False
 
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]

@@ -42,6 +42,8 @@ class Reading:
         self.monitors_batches = pipeline.monitors_batches
         self.monitors_streams = pipeline.monitors_streams
         self.regression = settings.task is Task.REGRESSION
+        self.exemplar = pipeline.exemplars.newest
+        pipeline.exemplars.arm()
 
 
 def _slots(names: list[str], limit: int) -> list[tuple[str, int]]:

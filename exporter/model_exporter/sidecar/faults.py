@@ -5,6 +5,7 @@ import enum
 import threading
 from pathlib import Path
 
+from model_exporter.errors import ModelExporterError
 from model_exporter.sidecar.clock import Clock
 
 LOG_INTERVAL_NS = 60 * 1_000_000_000
@@ -36,6 +37,8 @@ class Stage(enum.StrEnum):
     COLLECT = "collect"
     SERVER = "server"
     SHARDS = "shards"
+    DELIVERY = "delivery"
+    """Pushgateway or textfile."""
 
 
 class TelemetryError(Exception):
@@ -100,7 +103,7 @@ class Faults:
 
 def describe(error: Exception) -> str:
     """Describe an error without its message, which may quote a feature value."""
-    if isinstance(error, TelemetryError):
+    if isinstance(error, (TelemetryError, ModelExporterError)):
         return str(error)
     if isinstance(error, OSError):
         return f"{type(error).__name__}: {error.strerror}"

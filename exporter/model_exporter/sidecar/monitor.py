@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 from model_exporter.baseline import Baseline
 from model_exporter.errors import ConfigError
 from model_exporter.sidecar import settings as checks
+from model_exporter.sidecar.batch_job import BatchJob
 from model_exporter.sidecar.capture import checked_hooks
 from model_exporter.sidecar.clock import SYSTEM_CLOCK, Clock
 from model_exporter.sidecar.collector import collector_of
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 F = TypeVar("F")
 
 
-class ModelMonitor:
+class ModelMonitor(BatchJob):
     """Monitors the predict function of one version of a model.
 
     Parameters
@@ -266,11 +267,33 @@ class ModelMonitor:
             self._tracking[batch] = tracking_steps(self._pipeline, batch=batch)
         return TrackedCall(self._tracking[batch], rows)
 
-    def start_metrics_server(self, port: int = 0, addr: str = "127.0.0.1") -> "MetricsServer":
-        """Serve the registry under ``/metrics`` from a background thread; 0 takes a free port."""
+    def start_metrics_server(
+        self,
+        port: int = 0,
+        addr: str = "127.0.0.1",
+        *,
+        web_config: str | os.PathLike[str] | None = None,
+    ) -> "MetricsServer":
+        """Serve the registry under ``/metrics`` from a background thread.
+
+        Parameters
+        ----------
+        port
+            0 takes a free one, which is the `port` of the returned server.
+        addr
+            ``"0.0.0.0"`` for other machines, and then with a `web_config` if others can reach it.
+        web_config
+            Path of a web configuration file as node_exporter takes it: TLS, client certificates,
+            users, headers, rate limit. YAML and bcrypt need ``model-exporter[web]``; JSON does not.
+        """
         from model_exporter.sidecar.server import MetricsServer  # imports stay light
 
-        server = MetricsServer(self.registry, addr=addr, port=port)
+        web = None
+        if web_config is not None:
+            from model_exporter.sidecar.web import ConfiguredWeb  # so does TLS
+
+            web = ConfiguredWeb(web_config, self.registry)
+        server = MetricsServer(self.registry, addr=addr, port=port, web=web)
         self._servers.append(server)
         return server
 

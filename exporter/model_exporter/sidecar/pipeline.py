@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from model_exporter.sidecar import fork
 from model_exporter.sidecar.counters import Subjects
+from model_exporter.sidecar.exemplars import Exemplars
 from model_exporter.sidecar.faults import Faults, Stage
 from model_exporter.sidecar.fold import Fold
 from model_exporter.sidecar.recorder import FIXED, Recorder
@@ -49,6 +50,7 @@ class Pipeline:
             has_ids=self.has_ids,
         )
         self.shards = None if settings.multiprocess_dir is None else _shards(self.fold, self.faults)
+        self.exemplars = Exemplars(self.recorder, settings.clock)
         self.monitors_batches = False
         self.monitors_streams = False
         self.closed = False
@@ -67,6 +69,7 @@ class Pipeline:
         """Start from nothing in a forked child; the parent keeps its counts."""
         self.faults.reset()
         self.recorder.reset()
+        self.exemplars.reset()
         self.fold.reset()
         self._reset()
         if self.shards is not None:

@@ -74,6 +74,7 @@ class Recorder:
         "faults",
         "limit",
         "rows",
+        "sample",
         "streams",
         "wake",
         "width",
@@ -91,12 +92,17 @@ class Recorder:
         self._soft = min(SOFT_VALUES, self._hard)
         self.limit = 0
         self.wake: Any = None
+        self.sample: Any = None
 
-    def admit(self, rows: int = 1) -> bool:
-        """Return whether there is room for a call; wake the flusher, or count the drop."""
+    def admit(self, rows: int = 1, *, latency: int | None = None) -> bool:
+        """Return whether there is room for a call; wake the flusher, or count the drop.
+
+        `latency` is that of a call that ended well: it may become an exemplar.
+        """
         pending = sum(batch.rows for batch in self.batches) if self.batches else 0
         if len(self.rows) + len(self.failures) + pending < self._hard:
-            self.limit = self._soft
+            looks = latency is not None and self.sample is not None and self.sample(latency)
+            self.limit = 0 if looks else self._soft  # 0 brings the next call here, too
             self.wake()
             return True
         self.faults.drop(DropReason.BUFFER_FULL, rows)

@@ -10,19 +10,16 @@ import selectors
 import socket
 import threading
 import time
-from typing import Any
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 
 from model_exporter.errors import ConfigError
 from model_exporter.sidecar import fork
-from model_exporter.sidecar.exposition import Response, plain, respond
+from model_exporter.sidecar.connection import DONE, Connection
+from model_exporter.sidecar.site import Guard, Site
 
 MAX_CONNECTIONS = 64
-MAX_REQUEST = 8192
-"""Bytes of a request's head."""
-RECEIVE = 65_536
-"""Bytes read at a time: closing with some unread would take the answer back."""
 CONNECTION_SECONDS = 10.0
 """Longer than any scrape that Prometheus still waits for by default."""
 MAX_PORT = 65_535
@@ -30,16 +27,14 @@ ACCEPT_PAUSE_SECONDS = 0.1
 """Rest when the process has no file descriptors left."""
 
 
-class Connection:
-    """One client: first the request is read, then the response is written."""
+class Web(Guard, Protocol):
+    """What a web configuration file asks of the server, see `web.WebConfig`."""
 
-    __slots__ = ("deadline", "inbox", "outbox", "socket")
+    def refresh(self) -> None:
+        """Read what changed on disk since."""
 
-    def __init__(self, client: socket.socket, deadline: float) -> None:
-        self.socket = client
-        self.deadline = deadline
-        self.inbox = b""
-        self.outbox = memoryview(b"")
+    def connection(self, client: socket.socket, deadline: float) -> Connection:
+        """Return a client's connection, with TLS if so configured."""
 
 
 class MetricsServer:
@@ -57,9 +52,11 @@ class MetricsServer:
         *,
         addr: str,
         port: int,
+        web: Web | None = None,
         seconds: float = CONNECTION_SECONDS,
     ) -> None:
-        self._registry = registry
+        self._site = Site(registry)
+        self._web = web
         self._seconds = seconds
         self._listener = _listen(addr, port)
         self._listener.setblocking(False)
@@ -132,60 +129,36 @@ class MetricsServer:
         client.setblocking(False)
         if len(self._connections) >= MAX_CONNECTIONS:
             self._drop(min(self._connections.values(), key=lambda c: c.deadline))
-        connection = Connection(client, time.monotonic() + self._seconds)
-        self._connections[client.fileno()] = connection
-        self._selector.register(client, selectors.EVENT_READ, connection)
+        try:
+            connection = self._connection(client)
+        except OSError:  # already gone
+            client.close()
+            return
+        self._connections[connection.socket.fileno()] = connection
+        self._selector.register(connection.socket, connection.waits_for, connection)
+
+    def _connection(self, client: socket.socket) -> Connection:
+        deadline = time.monotonic() + self._seconds
+        if self._web is None:
+            return Connection(client, deadline)
+        self._web.refresh()
+        return self._web.connection(client, deadline)
 
     def _advance(self, connection: Connection) -> None:
         if self._connections.get(connection.socket.fileno()) is not connection:
             return  # dropped by an event before this one
         try:
-            if connection.outbox:
-                self._send(connection)
-            else:
-                self._receive(connection)
-        except BlockingIOError:
-            pass
-        except OSError:
+            event = connection.advance(self._answer)
+        except (OSError, ValueError):
+            event = DONE
+        if event == DONE:
             self._drop(connection)
+        elif event != connection.waits_for:
+            connection.waits_for = event
+            self._selector.modify(connection.socket, event, connection)
 
-    def _receive(self, connection: Connection) -> None:
-        received = connection.socket.recv(RECEIVE)
-        connection.inbox += received
-        if b"\r\n\r\n" in connection.inbox:
-            response = self._respond(connection.inbox)
-        elif len(connection.inbox) >= MAX_REQUEST:
-            response = plain("431 Request Header Fields Too Large", "the request is too long")
-        elif received:
-            return
-        else:
-            self._drop(connection)
-            return
-        connection.outbox = memoryview(_bytes(response))
-        self._selector.modify(connection.socket, selectors.EVENT_WRITE, connection)
-
-    def _send(self, connection: Connection) -> None:
-        sent = connection.socket.send(connection.outbox)
-        connection.outbox = connection.outbox[sent:]
-        if not connection.outbox:
-            self._drop(connection)
-
-    def _respond(self, request: bytes) -> Response:
-        try:
-            method, target, headers = _parse(request)
-        except ValueError:
-            return plain("400 Bad Request", "this is not HTTP")
-        path, _, query = target.partition("?")
-        if path == "/":
-            return plain("200 OK", "model-exporter: metrics are at /metrics")
-        if path != "/metrics":
-            return plain("404 Not Found", "metrics are at /metrics")
-        try:
-            return respond(self._registry, method=method, query=query, headers=headers)
-        except ValueError:
-            return plain("400 Bad Request", "the query is not understood")
-        except Exception:  # another collector of the user's registry failed
-            return plain("500 Internal Server Error", "a collector of the registry failed")
+    def _answer(self, request: bytes) -> bytes:
+        return self._site.answer(request, self._web)
 
     def _drop_late(self) -> None:
         now = time.monotonic()
@@ -210,19 +183,3 @@ def _listen(addr: str, port: int) -> socket.socket:
             f"cannot listen on {addr}:{port} ({error.strerror}); give another port, or 0 for a "
             "free one"
         ) from error
-
-
-def _parse(request: bytes) -> tuple[str, str, dict[str, str]]:
-    """Return method, target and headers of a request."""
-    head, *lines = request.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
-    method, target, version = head.split(" ")
-    if not version.startswith("HTTP/1."):
-        raise ValueError(version)
-    pairs = (line.partition(":") for line in lines)
-    return method, target, {name.strip().lower(): value.strip() for name, _, value in pairs}
-
-
-def _bytes(response: Response) -> bytes:
-    headers: list[tuple[str, Any]] = [*response.headers, ("Connection", "close")]
-    lines = [f"HTTP/1.1 {response.status}", *(f"{name}: {value}" for name, value in headers)]
-    return "\r\n".join((*lines, "", "")).encode("latin-1") + response.body
