@@ -59,6 +59,9 @@ class ModelMonitor:
         A log file ends at this size or age.
     log_queue_rows
         Rows waiting for the disk at most; later ones are dropped and counted.
+    log_budget_bytes
+        All log files in the directory together: at this size the oldest finished files of this
+        model are deleted and their rows counted as dropped. 0 sets no bound.
     strict
         Raise errors inside telemetry to the caller; for tests only.
     clock
@@ -113,6 +116,7 @@ class ModelMonitor:
         log_max_bytes: int = 64 * 2**20,
         log_max_seconds: float = 60.0,
         log_queue_rows: int = 100_000,
+        log_budget_bytes: int = 2**30,
         strict: bool = False,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -143,6 +147,7 @@ class ModelMonitor:
                 max_bytes=log_max_bytes,
                 max_seconds=log_max_seconds,
                 queue_rows=log_queue_rows,
+                budget_bytes=log_budget_bytes,
             ),
             strict=strict,
             clock=clock,

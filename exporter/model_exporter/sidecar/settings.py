@@ -39,6 +39,7 @@ class LogSettings(NamedTuple):
     max_bytes: int
     max_seconds: float
     queue_rows: int
+    budget_bytes: int
 
 
 class Settings(NamedTuple):
@@ -197,6 +198,7 @@ def read_log(
     max_bytes: int,
     max_seconds: float,
     queue_rows: int,
+    budget_bytes: int,
 ) -> LogSettings | None:
     """Check the prediction log and create its directory."""
     if directory is None:
@@ -218,6 +220,9 @@ def read_log(
         max_bytes=int(number("log_max_bytes", max_bytes, least=1)),
         max_seconds=number("log_max_seconds", max_seconds, least=0),
         queue_rows=int(number("log_queue_rows", queue_rows, least=1)),
+        budget_bytes=int(
+            number("log_budget_bytes", budget_bytes, least=2**16 if budget_bytes else 0)
+        ),
     )
 
 
