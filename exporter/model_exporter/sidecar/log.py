@@ -1,7 +1,6 @@
-"""Writes the prediction log: one thread, files that appear complete, never in the model's way."""
+"""Writes the prediction log: one thread, whole files or batches, never in the model's way."""
 
 import contextlib
-import sys
 import threading
 from _queue import Empty, SimpleQueue
 from collections.abc import Mapping, Sequence
@@ -15,8 +14,8 @@ from model_exporter.sidecar.columns import Column
 from model_exporter.sidecar.counters import Subjects
 from model_exporter.sidecar.faults import DropReason, Faults, Stage
 from model_exporter.sidecar.log_budget import OverBudget
-from model_exporter.sidecar.log_directory import LogDirectory
-from model_exporter.sidecar.log_files import PARQUET_ROWS, LogFile
+from model_exporter.sidecar.log_files import LogFile
+from model_exporter.sidecar.log_place import limits_of, place_of
 from model_exporter.sidecar.log_rows import LogRows, LogSchema
 from model_exporter.sidecar.outputs import Outputs
 from model_exporter.sidecar.settings import Settings
@@ -39,18 +38,8 @@ class LogWriter:
         self._clock = settings.clock
         self._bins = {f: bins for (s, f), bins in subjects.bins.items() if s is Subject.FEATURE}
         self._faults = faults
-        self._max_rows = PARQUET_ROWS if self._settings.format == "parquet" else sys.maxsize
-        # Several files to a budget, so that the oldest predictions can go and the newest stay.
-        share = self._settings.budget_bytes // 4 or sys.maxsize
-        self._max_bytes = min(self._settings.max_bytes, share)
-        self._directory = LogDirectory(
-            self._settings.directory,
-            self._schema,
-            suffix=self._settings.format,
-            budget=self._settings.budget_bytes,
-            clock=settings.clock,
-            faults=faults,
-        )
+        self._limits = limits_of(settings.log)
+        self._place, self._sender = place_of(settings, self._schema, faults)
         self._file: LogFile | None = None
         self._closed = False
         self._reset()
@@ -108,16 +97,20 @@ class LogWriter:
         self._queue.put(None)
         if self._thread is None:
             self._run()
-            return
-        self._thread.join(CLOSE_SECONDS)
-        self._thread = None
+        else:
+            self._thread.join(CLOSE_SECONDS)
+            self._thread = None
+        if self._sender is not None:
+            self._sender.close()
 
     def after_fork(self) -> None:
         """Leave file, queue and thread to the parent."""
         if self._file is not None:
             self._file.abandon()
             self._file = None
-        self._directory.after_fork()
+        self._place.after_fork()
+        if self._sender is not None:
+            self._sender.after_fork()
         self._reset()
 
     def _run(self) -> None:
@@ -139,18 +132,19 @@ class LogWriter:
         if self._file is None:
             return None
         age = (self._clock.monotonic_ns() - self._opened_ns) * 1e-9
-        return max(self._settings.max_seconds - age, 0.0)
+        return max(self._limits.seconds - age, 0.0)
 
     def _due(self) -> bool:
         if self._file is None:
             return False
-        full = self._file.rows >= self._max_rows or self._file.size >= self._max_bytes
+        full = self._file.rows >= self._limits.rows or self._file.size >= self._limits.bytes
         return full or self._patience() == 0
 
     def _write(self, rows: LogRows) -> None:
         try:
             if self._file is None:
-                self._file = self._directory.open()
+                self._file = self._place.open()
+                self._wake_sender()  # for what an earlier process left in the spool
                 self._opened_ns = self._clock.monotonic_ns()
             self._file.write(rows)
         except Exception as error:
@@ -166,6 +160,11 @@ class LogWriter:
             file.finish()
         except Exception as error:
             self._failed(error, file.rows)
+        self._wake_sender()
+
+    def _wake_sender(self) -> None:
+        if self._sender is not None:
+            self._sender.wake()
 
     def _failed(self, error: Exception, rows: int) -> None:
         over = isinstance(error, OverBudget)

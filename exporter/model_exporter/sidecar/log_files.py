@@ -81,7 +81,7 @@ class JsonLines:
             os.fsync(file)
             publish(self._path)
         finally:
-            os.close(file)  # and its lock: not before the name, or another process adopts it
+            log_locks.close(file)  # and its lock: not before the name, or another process adopts it
 
     def abandon(self) -> None:
         """Let go of the file without touching it, in a forked child."""
@@ -123,7 +123,7 @@ class Parquet:
                 temporary(self._path).unlink()
             raise
         finally:
-            os.close(file)
+            log_locks.close(file)
 
     def _encoded(self) -> memoryview:
         import pyarrow as pa

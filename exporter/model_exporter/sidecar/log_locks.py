@@ -26,6 +26,18 @@ def try_hold(file: int) -> bool | None:
     return True
 
 
+def close(file: int) -> None:
+    """Close a file and end its lock, even if a child forked meanwhile has it open as well."""
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_UN)
+    except (ImportError, OSError):
+        pass
+    finally:
+        os.close(file)
+
+
 def is_linked(file: int) -> bool:
     """Return whether an open file still has a name."""
     return os.fstat(file).st_nlink > 0

@@ -37,7 +37,7 @@ def _adopt(path: Path) -> None:
             os.fsync(file)
             path.rename(final)
     finally:
-        os.close(file)
+        log_locks.close(file)
 
 
 def _end_of_last_line(file: int) -> int:

@@ -33,7 +33,8 @@ class ModelMonitor:
     baseline
         A `Baseline` or the path of its file. Turns on drift and data quality.
     log
-        Directory of the prediction log, for the exporter job; None writes none.
+        Directory of the prediction log, for the exporter job, or the URL of the job's receiver
+        (``"http://exporter:9920/v1/predictions"``); None writes none.
     log_format
         ``"jsonl"`` or ``"parquet"`` (needs the extra ``model-exporter[parquet]``).
     log_features
@@ -62,6 +63,11 @@ class ModelMonitor:
     log_budget_bytes
         All log files in the directory together: at this size the oldest finished files of this
         model are deleted and their rows counted as dropped. 0 sets no bound.
+    log_spool
+        Of a log that goes to a URL: the directory where rows wait while the receiver is down.
+        Without one they wait in memory, 16 MiB at most.
+    log_token_file
+        Of a log that goes to a URL: a file with the bearer token, read anew for every request.
     strict
         Raise errors inside telemetry to the caller; for tests only.
     clock
@@ -117,6 +123,8 @@ class ModelMonitor:
         log_max_seconds: float = 60.0,
         log_queue_rows: int = 100_000,
         log_budget_bytes: int = 2**30,
+        log_spool: str | os.PathLike[str] | None = None,
+        log_token_file: str | os.PathLike[str] | None = None,
         strict: bool = False,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -148,6 +156,8 @@ class ModelMonitor:
                 max_seconds=log_max_seconds,
                 queue_rows=log_queue_rows,
                 budget_bytes=log_budget_bytes,
+                spool=log_spool,
+                token_file=log_token_file,
             ),
             strict=strict,
             clock=clock,
