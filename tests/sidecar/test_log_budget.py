@@ -1,5 +1,6 @@
 """The log's disk budget and what killed writers leave: bounded, adopted, counted."""
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -22,7 +23,11 @@ BUDGET = 1 << 16
 
 
 def used(directory: Path) -> int:
-    return sum(path.stat().st_size for path in directory.iterdir())
+    total = 0
+    for path in directory.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # deleted, or renamed, meanwhile
+            total += path.stat().st_size
+    return total
 
 
 def logged(directory: Path) -> list[float]:

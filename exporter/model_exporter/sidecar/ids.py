@@ -1,11 +1,24 @@
-"""UUIDv7 (RFC 9562), many at once."""
+"""Ids of predictions: those of the request being served, else UUIDv7 (RFC 9562), many at once.
 
+A prediction's id is, the first of these that there is: what ``prediction_id=`` gives; the id of
+the request (of a batch, for each row, ``{request id}-{row}``); a UUIDv7.
+"""
+
+import contextlib
 import os
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 NS_PER_MS = 1_000_000
+MAX_REQUEST_ID = 200
+"""Characters of a request id that is taken: it comes from outside and goes to the disk."""
+REQUEST_ID_HEADERS = ("X-Request-Id", "Ce-Id", "X-Amzn-SageMaker-Inference-Id")
+"""Where requests carry their id; the first that has one counts."""
+
+_request_id: ContextVar[str | None] = ContextVar("model_exporter_request_id", default=None)
 
 
 def uuid7s(unix_ns: NDArray[np.int64]) -> list[str]:
@@ -35,3 +48,67 @@ def uuid7s(unix_ns: NDArray[np.int64]) -> list[str]:
         f"-{text[i + 16 : i + 20]}-{text[i + 20 : i + 32]}"
         for i in range(0, 32 * size, 32)
     ]
+
+
+@contextlib.contextmanager
+def request_id(text: str | None) -> Iterator[None]:
+    """Give the predictions made inside, by this thread or task, the id of their request.
+
+    Notes
+    -----
+    An id that is empty, longer than `MAX_REQUEST_ID` or has control characters is not taken. A
+    model that is called several times in a request needs ``prediction_id=``: its predictions
+    would share an id, and a label could not tell them apart.
+
+    Examples
+    --------
+    >>> with request_id("abc"):
+    ...     current_request_id()
+    'abc'
+    """
+    token = _request_id.set(text if text and _is_usable(text) else None)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):  # a generator may be closed in another context
+            _request_id.reset(token)
+
+
+def _is_usable(text: str) -> bool:
+    return len(text) <= MAX_REQUEST_ID and text.isprintable() and bool(text.strip())
+
+
+def current_request_id() -> str | None:
+    """Return the id of the request being served; None outside of one."""
+    return _request_id.get()
+
+
+def request_id_of(header: Callable[[str], str | None]) -> str | None:
+    """Return the id that a request carries, given a function from a header's name to its value.
+
+    Examples
+    --------
+    >>> request_id_of({"Ce-Id": "b", "X-Amzn-SageMaker-Inference-Id": "c"}.get)
+    'b'
+    """
+    for name in REQUEST_ID_HEADERS:
+        text = header(name)
+        if text and _is_usable(text):
+            return text
+    return None
+
+
+def row_ids(ids: list[str | None] | None, rows: int) -> list[str | None] | None:
+    """Return the ids of a batch: those given, and for the others the request's, with the row.
+
+    Examples
+    --------
+    >>> with request_id("abc"):
+    ...     row_ids(["x", None], 2)
+    ['x', 'abc-1']
+    """
+    request = current_request_id()
+    if request is None:
+        return ids
+    given = [None] * rows if ids is None else ids
+    return [f"{request}-{row}" if text is None else text for row, text in enumerate(given)]

@@ -205,7 +205,8 @@ class ModelMonitor:
         prediction_id
             Maps the arguments of the call to the caller's id: it is called with exactly those
             arguments, without `self` or `cls`; a batch's gives a list of ids. Without it, or
-            where it gives None, the log makes a UUIDv7. Ids are only taken when there is a log.
+            where it gives None, it is the id of the request (`sidecar.ids.request_id`), with the
+            row's number in a batch, else a UUIDv7. Ids are only taken when there is a log.
         features
             Maps the arguments, likewise, to the features: a dict by name, or a list, tuple or
             array in the order of the baseline. By default the first argument is the features.
