@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from model_exporter.integrations import request_ids
-from model_exporter.integrations.request_ids import RequestId, WsgiRequestIds, request_id
+from model_exporter.integrations.request_ids import RequestId, WsgiRequestIds
+from model_exporter.sidecar.ids import next_request_id
 
 
 def test_the_example() -> None:
@@ -27,27 +28,27 @@ def test_the_example() -> None:
 )
 def test_which_header_counts(headers: dict[str, str], taken: str) -> None:
     """The first that is safe to write into a log and a header."""
-    with RequestId(headers.get) as id:
+    with RequestId(lambda name: headers.get(name.lower())) as id:
         assert id == taken
-        assert [request_id({}), request_id(1, x=2), request_id()] == [id, f"{id}-2", f"{id}-3"]
-    assert request_id() is None
+        assert [next_request_id() for _ in range(3)] == [id, f"{id}-2", f"{id}-3"]
+    assert next_request_id() is None
 
 
 def test_requests_do_not_mix() -> None:
     """Neither in tasks of one loop nor in threads of one process."""
 
     async def answer(id: str) -> str | None:
-        with RequestId({"ce-id": id}.get):
+        with RequestId({"Ce-Id": id}.get):
             await asyncio.sleep(0)
-            return await asyncio.to_thread(request_id)
+            return await asyncio.to_thread(next_request_id)
 
     async def run() -> list[str | None]:
         return await asyncio.gather(*(answer(str(i)) for i in range(20)))
 
     assert asyncio.run(run()) == [str(i) for i in range(20)]
     seen: list[Any] = []
-    with RequestId({"ce-id": "mine"}.get):
-        thread = threading.Thread(target=lambda: seen.append(request_id()))
+    with RequestId({"Ce-Id": "mine"}.get):
+        thread = threading.Thread(target=lambda: seen.append(next_request_id()))
         thread.start()
         thread.join()
     assert seen == [None]
@@ -61,4 +62,4 @@ def test_a_failing_application_ends_its_request() -> None:
 
     with pytest.raises(RuntimeError):
         WsgiRequestIds(fail)({"HTTP_CE_ID": "a"}, None)
-    assert request_id() is None
+    assert next_request_id() is None

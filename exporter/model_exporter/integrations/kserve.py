@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from model_exporter.integrations.request_ids import HEADERS, SAFE
+from model_exporter.sidecar.ids import SAFE, request_id_of
 from model_exporter.sidecar.monitor import ModelMonitor
 
 Model = TypeVar("Model")
@@ -59,8 +59,9 @@ def _ids(payload: Any, headers: Mapping[str, str] | None = None, *_: Any, **__: 
     rows = _features(payload)
     size = len(next(iter(rows.values()))) if isinstance(rows, dict) else len(rows)
     lower = {name.lower(): value for name, value in (headers or {}).items()}
-    given = (getattr(payload, "id", None), *(lower.get(name) for name in HEADERS))
-    id = next((text for text in given if isinstance(text, str) and SAFE.fullmatch(text)), None)
+    id = getattr(payload, "id", None)
+    if not isinstance(id, str) or not SAFE.fullmatch(id):
+        id = request_id_of(lambda name: lower.get(name.lower()))
     if id is None:
         return [None] * size
     return [id] if size == 1 else [f"{id}-{i}" for i in range(1, size + 1)]

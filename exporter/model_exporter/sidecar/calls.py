@@ -20,6 +20,7 @@ from model_exporter.sidecar.capture import (
 from model_exporter.sidecar.columns import NOT_CAPTURED, Column
 from model_exporter.sidecar.counters import Counters
 from model_exporter.sidecar.faults import Stage, TelemetryError
+from model_exporter.sidecar.ids import next_request_id, row_ids
 from model_exporter.sidecar.outputs import SCALARS
 from model_exporter.sidecar.pipeline import Pipeline
 from model_exporter.sidecar.recorder import FIXED, BatchCall
@@ -76,6 +77,8 @@ class RowSteps:
                 except Exception as error:
                     found = None
                     faults.error(Stage.PREDICTION_ID, error)
+            if found is None:
+                found = next_request_id()
             record = capture(args, kwargs)
             record.insert(FIXED, found)
             return record
@@ -193,6 +196,8 @@ class BatchSteps:
                 Stage.PREDICTION_ID,
                 TelemetryError("prediction_id= gave another number of ids than rows"),
             )
+        if self._pipeline.log is not None:
+            call.ids = row_ids(call.ids, call.rows)
         if call.log_columns == {}:  # there were no features to take, but predictions to log
             lost = [NOT_CAPTURED] * call.rows
             call.log_columns = dict.fromkeys(self._pipeline.settings.columns, lost)

@@ -21,6 +21,12 @@ class DropReason(enum.StrEnum):
     """The disk is slower than the predictions."""
     LOG_WRITE_FAILED = "log_write_failed"
     """The disk is full, read-only or gone."""
+    LOG_BUDGET = "log_budget"
+    """The log's disk (or, without a spool, the sink's memory) is used up: the oldest go first."""
+    LOG_REFUSED = "log_refused"
+    """The receiver answered that it will never take these rows."""
+    LOG_UNSENT = "log_unsent"
+    """Not delivered when the process ended, and there is no spool to keep them."""
     CLOSED = "closed"
     """Predicted after `ModelMonitor.close()`; counted, but not logged."""
 

@@ -1,15 +1,9 @@
-"""Writes the prediction log: one thread, files that appear complete, never in the model's way."""
+"""Writes the prediction log: one thread, whole files or batches, never in the model's way."""
 
 import contextlib
-import itertools
-import os
-import re
-import socket
 import threading
 from _queue import Empty, SimpleQueue
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +13,9 @@ from model_exporter.records import Subject, Task
 from model_exporter.sidecar.columns import Column
 from model_exporter.sidecar.counters import Subjects
 from model_exporter.sidecar.faults import DropReason, Faults, Stage
-from model_exporter.sidecar.log_files import PARQUET_ROWS, JsonLines, Parquet
+from model_exporter.sidecar.log_budget import OverBudget
+from model_exporter.sidecar.log_files import LogFile
+from model_exporter.sidecar.log_place import limits_of, place_of
 from model_exporter.sidecar.log_rows import LogRows, LogSchema
 from model_exporter.sidecar.outputs import Outputs
 from model_exporter.sidecar.settings import Settings
@@ -42,15 +38,15 @@ class LogWriter:
         self._clock = settings.clock
         self._bins = {f: bins for (s, f), bins in subjects.bins.items() if s is Subject.FEATURE}
         self._faults = faults
-        self._kind = Parquet if self._settings.format == "parquet" else JsonLines
-        self._file: JsonLines | Parquet | None = None
+        self._limits = limits_of(settings.log)
+        self._place, self._sender = place_of(settings, self._schema, faults)
+        self._file: LogFile | None = None
         self._closed = False
         self._reset()
 
     def _reset(self) -> None:
         self._queue: SimpleQueue[LogRows | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._sequence = itertools.count()
         self._opened_ns = 0
         # Each of the two has one writer at a time, so their difference needs no lock.
         self._queued = 0
@@ -101,15 +97,20 @@ class LogWriter:
         self._queue.put(None)
         if self._thread is None:
             self._run()
-            return
-        self._thread.join(CLOSE_SECONDS)
-        self._thread = None
+        else:
+            self._thread.join(CLOSE_SECONDS)
+            self._thread = None
+        if self._sender is not None:
+            self._sender.close()
 
     def after_fork(self) -> None:
         """Leave file, queue and thread to the parent."""
         if self._file is not None:
             self._file.abandon()
             self._file = None
+        self._place.after_fork()
+        if self._sender is not None:
+            self._sender.after_fork()
         self._reset()
 
     def _run(self) -> None:
@@ -131,18 +132,19 @@ class LogWriter:
         if self._file is None:
             return None
         age = (self._clock.monotonic_ns() - self._opened_ns) * 1e-9
-        return max(self._settings.max_seconds - age, 0.0)
+        return max(self._limits.seconds - age, 0.0)
 
     def _due(self) -> bool:
         if self._file is None:
             return False
-        too_long = self._kind is Parquet and self._file.rows >= PARQUET_ROWS
-        return too_long or self._file.size >= self._settings.max_bytes or self._patience() == 0
+        full = self._file.rows >= self._limits.rows or self._file.size >= self._limits.bytes
+        return full or self._patience() == 0
 
     def _write(self, rows: LogRows) -> None:
         try:
             if self._file is None:
-                self._file = self._kind(self._next_path(), self._schema)
+                self._file = self._place.open()
+                self._wake_sender()  # for what an earlier process left in the spool
                 self._opened_ns = self._clock.monotonic_ns()
             self._file.write(rows)
         except Exception as error:
@@ -158,22 +160,17 @@ class LogWriter:
             file.finish()
         except Exception as error:
             self._failed(error, file.rows)
+        self._wake_sender()
+
+    def _wake_sender(self) -> None:
+        if self._sender is not None:
+            self._sender.wake()
 
     def _failed(self, error: Exception, rows: int) -> None:
-        self._faults.drop(DropReason.LOG_WRITE_FAILED, rows)
+        over = isinstance(error, OverBudget)
+        self._faults.drop(DropReason.LOG_BUDGET if over else DropReason.LOG_WRITE_FAILED, rows)
         with contextlib.suppress(Exception):  # strict mode raises, but this thread must go on
             self._faults.error(Stage.LOG, error)
-
-    def _next_path(self) -> Path:
-        self._settings.directory.mkdir(parents=True, exist_ok=True)
-        name = re.sub(r"[^A-Za-z0-9._-]", "_", self._schema.model_name).lstrip(".")
-        host = re.sub(r"[^A-Za-z0-9._-]", "_", socket.gethostname())
-        start = datetime.fromtimestamp(self._clock.wall_ns() * 1e-9, UTC).strftime(
-            "%Y%m%dT%H%M%S%fZ"
-        )
-        number = next(self._sequence)
-        stem = f"{name}-{host}-{os.getpid()}-{start}-{number}"
-        return self._settings.directory / f"{stem}.{self._settings.format}"
 
 
 def log_schema(settings: Settings) -> LogSchema:

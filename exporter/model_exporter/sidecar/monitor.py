@@ -36,7 +36,8 @@ class ModelMonitor(BatchJob):
     baseline
         A `Baseline` or the path of its file. Turns on drift and data quality.
     log
-        Directory of the prediction log, for the exporter job; None writes none.
+        Directory of the prediction log, for the exporter job, or the URL of the job's receiver
+        (``"http://exporter:9920/v1/predictions"``); None writes none.
     log_format
         ``"jsonl"`` or ``"parquet"`` (needs the extra ``model-exporter[parquet]``).
     log_features
@@ -67,6 +68,14 @@ class ModelMonitor(BatchJob):
         A log file ends at this size or age.
     log_queue_rows
         Rows waiting for the disk at most; later ones are dropped and counted.
+    log_budget_bytes
+        All log files in the directory together: at this size the oldest finished files of this
+        model are deleted and their rows counted as dropped. 0 sets no bound.
+    log_spool
+        Of a log that goes to a URL: the directory where rows wait while the receiver is down.
+        Without one they wait in memory, 16 MiB at most.
+    log_token_file
+        Of a log that goes to a URL: a file with the bearer token, read anew for every request.
     strict
         Raise errors inside telemetry to the caller; for tests only.
     clock
@@ -122,6 +131,9 @@ class ModelMonitor(BatchJob):
         log_max_bytes: int = 64 * 2**20,
         log_max_seconds: float = 60.0,
         log_queue_rows: int = 100_000,
+        log_budget_bytes: int = 2**30,
+        log_spool: str | os.PathLike[str] | None = None,
+        log_token_file: str | os.PathLike[str] | None = None,
         strict: bool = False,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -152,6 +164,9 @@ class ModelMonitor(BatchJob):
                 max_bytes=log_max_bytes,
                 max_seconds=log_max_seconds,
                 queue_rows=log_queue_rows,
+                budget_bytes=log_budget_bytes,
+                spool=log_spool,
+                token_file=log_token_file,
             ),
             multiprocess_dir=checks.read_multiprocess_dir(multiprocess_dir),
             strict=strict,
@@ -204,7 +219,8 @@ class ModelMonitor(BatchJob):
         prediction_id
             Maps the arguments of the call to the caller's id: it is called with exactly those
             arguments, without `self` or `cls`; a batch's gives a list of ids. Without it, or
-            where it gives None, the log makes a UUIDv7. Ids are only taken when there is a log.
+            where it gives None, it is the id of the request (`sidecar.ids.request_id`), with the
+            row's number in a batch, else a UUIDv7. Ids are only taken when there is a log.
         features
             Maps the arguments, likewise, to the features: a dict by name, or a list, tuple or
             array in the order of the baseline. By default the first argument is the features.

@@ -13,6 +13,7 @@ from model_exporter.errors import ConfigError
 from model_exporter.records import Task
 from model_exporter.sidecar.clock import Clock
 from model_exporter.sidecar.labels import class_namer
+from model_exporter.sidecar.log_target import Target, is_url, read_target
 
 LATENCY_BUCKETS = (
     *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
@@ -31,15 +32,23 @@ LOG_FORMATS = ("jsonl", "parquet")
 
 
 class LogSettings(NamedTuple):
-    """Where and how predictions are logged."""
+    """Where and how predictions are logged.
 
-    directory: Path
+    Attributes
+    ----------
+    directory
+        Of the log, or of the spool of a log that goes to `target`; None if that has none.
+    """
+
+    directory: Path | None
+    target: Target | None
     format: str
     features: tuple[str, ...]
     segments: tuple[str, ...]
     max_bytes: int
     max_seconds: float
     queue_rows: int
+    budget_bytes: int
 
 
 class Settings(NamedTuple):
@@ -199,8 +208,16 @@ def read_log(
     max_bytes: int,
     max_seconds: float,
     queue_rows: int,
+    budget_bytes: int,
+    spool: object,
+    token_file: object,
 ) -> LogSettings | None:
     """Check the prediction log and create its directory."""
+    if not is_url(directory) and (spool is not None or token_file is not None):
+        raise ConfigError(
+            "log_spool and log_token_file belong to a log that is sent to a receiver, as in "
+            "log='http://exporter:9920/v1/predictions'; leave them out"
+        )
     if directory is None:
         if features or segments:
             raise ConfigError(
@@ -212,14 +229,22 @@ def read_log(
         raise ConfigError(f"log_format={log_format!r}: expected 'jsonl' or 'parquet'")
     if log_format == "parquet":
         _require_pyarrow()
+    target = read_target(directory, token_file) if is_url(directory) else None
+    if target is not None and log_format != "jsonl":
+        raise ConfigError(f"log_format={log_format!r}: a receiver takes 'jsonl' only")
+    place, what = (directory, "log") if target is None else (spool, "log_spool")
     return LogSettings(
-        directory=_directory(directory),
+        directory=None if place is None else _directory(place, what),
+        target=target,
         format=str(log_format),
         features=features,
         segments=segments,
         max_bytes=int(number("log_max_bytes", max_bytes, least=1)),
         max_seconds=number("log_max_seconds", max_seconds, least=0),
         queue_rows=int(number("log_queue_rows", queue_rows, least=1)),
+        budget_bytes=int(
+            number("log_budget_bytes", budget_bytes, least=2**16 if budget_bytes else 0)
+        ),
     )
 
 
@@ -259,17 +284,17 @@ def read_multiprocess_dir(value: object) -> Path | None:
     return path
 
 
-def _directory(value: object) -> Path:
+def _directory(value: object, what: str) -> Path:
     if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
-        raise ConfigError(f"log={value!r}: expected the path of a directory")
+        raise ConfigError(f"{what}={value!r}: expected the path of a directory")
     path = Path(os.fspath(value))
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(
-            f"log={str(path)!r}: cannot make this directory ({error.strerror}); give one that can "
-            "be written"
+            f"{what}={str(path)!r}: cannot make this directory ({error.strerror}); give one that "
+            "can be written"
         ) from error
     if not os.access(path, os.W_OK | os.X_OK):
-        raise ConfigError(f"log={str(path)!r}: cannot write to this directory; give another")
+        raise ConfigError(f"{what}={str(path)!r}: cannot write to this directory; give another")
     return path
