@@ -117,6 +117,34 @@ def test_files_of_others_are_never_deleted(
     assert logged(tmp_path) == [3.0]
 
 
+def test_what_cannot_be_deleted_is_passed_over(
+    make: Callable[..., ModelMonitor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of another user keeps its room; the next oldest goes."""
+    monitor = make(
+        task="regression", log=tmp_path, log_budget_bytes=BUDGET, log_max_bytes=1
+    )  # fmt: skip
+    predict = monitor(lambda row: row)
+    predict(0.0)
+    monitor.flush()
+    assert written(monitor, 1)
+    unlink = Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path.name.endswith("-0.jsonl"):
+            raise PermissionError(1, "Operation not permitted")
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    for value in range(1, 40):
+        predict(float(value))
+        monitor.flush()
+    monitor.close()
+    kept = logged(tmp_path)
+    assert kept[0] == 0
+    assert kept[1:] == [float(v) for v in range(40 - len(kept) + 1, 40)]
+
+
 def test_without_a_bound_nothing_is_deleted(
     make: Callable[..., ModelMonitor], tmp_path: Path
 ) -> None:

@@ -1,10 +1,12 @@
 """The log over HTTP: delivered at least once, or counted; the model never waits."""
 
+import contextlib
 import gzip
 import json
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -183,6 +185,53 @@ def test_what_is_refused_is_counted_and_not_repeated(
     assert spool is None or list(spool.iterdir()) == []
 
 
+def test_an_answer_before_the_end_of_the_request_is_read() -> None:
+    """A receiver that refuses by size need not read the whole; its answer still counts."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def refuse() -> None:
+            connection, _ = server.accept()
+            connection.recv(100)
+            connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+            connection.shutdown(socket.SHUT_RD)
+            time.sleep(0.2)
+            connection.close()
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        target = read_target(f"http://127.0.0.1:{server.getsockname()[1]}/", None)
+        with contextlib.suppress(ConnectionError):  # where the kernel threw the answer away
+            assert log_http.post(target, os.urandom(1 << 24), clock=SYSTEM_CLOCK).status == 413
+        thread.join()
+
+
+def test_a_file_that_cannot_be_deleted_is_no_loss(
+    make: Callable[..., ModelMonitor],
+    receiver: Receiver,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    reader: Reader,
+) -> None:
+    """It is sent again, now and then, and the fault is counted."""
+    monkeypatch.setattr(log_sender, "IDLE_SECONDS", 0.01)
+    unlink = Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    monitor = make(
+        task="regression", log=receiver.url, log_spool=tmp_path, log_max_bytes=1, strict=False
+    )
+    monitor(lambda row: row)(1.0)
+    monitor.flush()
+    assert wait_for(lambda: len(receiver.taken) >= 2)
+    assert reader(monitor)("model_exporter_internal_errors_total", stage="log") >= 1
+    monkeypatch.setattr(Path, "unlink", unlink)
+    assert wait_for(lambda: not list(tmp_path.iterdir()))
+    assert len({row["prediction_id"] for row in receiver.taken}) == 1
+
+
 def test_retry_after_is_honoured(make: Callable[..., ModelMonitor], receiver: Receiver) -> None:
     receiver.answers = [(503, {"Retry-After": "1"})]
     monitor = make(task="regression", log=receiver.url, log_max_bytes=1, strict=False)
@@ -200,6 +249,7 @@ def test_retry_after_is_honoured(make: Callable[..., ModelMonitor], receiver: Re
         ("", 0),
         ("soon", 0),
         ("-3", 0),
+        ("9" * 400, 0),
         ("7", 7),
         ("Tue, 14 Nov 2023 22:14:20 GMT", 60),
         ("Tue, 14 Nov 2023 22:00:00 GMT", 0),

@@ -1,6 +1,5 @@
 """The disk budget of a log directory: room is made by deleting this model's oldest files."""
 
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,8 +70,7 @@ class Budget:
         for entry in found:
             if self._used + size <= self._limit:
                 return
-            if entry.finished and entry.of(self._prefix):
-                self._delete(entry)
+            if entry.finished and entry.of(self._prefix) and self._delete(entry):
                 self._used -= entry.size
         if self._used + size > self._limit:
             self._since_look = self._limit
@@ -81,11 +79,16 @@ class Budget:
                 "delete; raise log_budget_bytes or clear the directory"
             )
 
-    def _delete(self, entry: LogEntry) -> None:
-        with contextlib.suppress(FileNotFoundError):  # another process made room, and counts it
+    def _delete(self, entry: LogEntry) -> bool:
+        try:
             rows = count_rows(entry.path)
             entry.path.unlink()
-            self._dropped(rows)
+        except FileNotFoundError:  # another process made room, and counts it
+            return True
+        except OSError:  # another user's, say
+            return False
+        self._dropped(rows)
+        return True
 
 
 def count_rows(path: Path) -> int:

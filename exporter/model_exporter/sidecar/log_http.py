@@ -1,5 +1,6 @@
 """Posts rows of the prediction log to a receiver, such as the exporter job."""
 
+import contextlib
 import gzip
 import math
 from collections.abc import Iterator
@@ -46,9 +47,9 @@ def post(target: Target, data: bytes, *, clock: Clock) -> Answer:
     kind = http.client.HTTPSConnection if target.https else http.client.HTTPConnection
     connection = kind(target.host, target.port, timeout=TIMEOUT_SECONDS)
     try:
-        connection.request(
-            "POST", target.path, body=gzip.compress(data, 6, mtime=0), headers=_headers(target)
-        )
+        headers, body = _headers(target), gzip.compress(data, 6, mtime=0)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused half-way: why?
+            connection.request("POST", target.path, body=body, headers=headers)
         response = connection.getresponse()
         return Answer(response.status, _seconds(response.getheader("Retry-After"), clock))
     finally:
@@ -75,7 +76,7 @@ def _seconds(retry_after: str | None, clock: Clock) -> float:
         return 0.0
     try:
         return max(float(int(retry_after)), 0.0)
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
     from email.utils import parsedate_to_datetime
 

@@ -85,7 +85,6 @@ class Sender:
             None if there was none; negative if it is done; else seconds that the receiver asked
             to be left alone, 0 if it did not.
         """
-        batch = None
         try:
             batch = self._outbox.take()
             if batch is None:
@@ -93,14 +92,18 @@ class Sender:
             pause = self._deliver(batch)
             (self._outbox.done if pause < 0 else self._outbox.keep)(batch)
             return pause
-        except Exception as error:
-            with contextlib.suppress(Exception):
-                if batch is not None:
-                    self._outbox.keep(batch)
+        except Exception as error:  # the spool cannot be read, or the file not be deleted
             self._failed(error)
             return 0.0
 
     def _deliver(self, batch: Batch) -> float:
+        try:
+            return self._send_all(batch)
+        except Exception as error:
+            self._failed(error)
+            return 0.0
+
+    def _send_all(self, batch: Batch) -> float:
         refused = 0
         for piece in pieces(batch.data):
             status, retry_after = self._post(piece)
