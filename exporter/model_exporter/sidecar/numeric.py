@@ -7,7 +7,7 @@ of all features takes some 25 operations, whatever the number of features and ro
 
 import math
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ class NumericFeatures:
 
     def __init__(self, bins: Mapping[str, NumericBins]) -> None:
         self._bins = dict(bins)
+        self.names = tuple(bins)
         self._width = max((b.edges.size for b in bins.values()), default=0)
         edges = np.full((len(bins), self._width), math.inf)
         for row, each in zip(edges, bins.values(), strict=True):
@@ -50,6 +51,14 @@ class NumericFeatures:
             return
         matrix = np.empty((len(self._bins), size))
         read = [_fill(row, columns[name]) for row, name in zip(matrix, self._bins, strict=True)]
+        yield from self.count_matrix(matrix, read)
+
+    def count_matrix(
+        self, matrix: NDArray[np.float64], read: Sequence[Numbers] | None = None
+    ) -> Iterator[tuple[str, ColumnCounts]]:
+        """Count a matrix of one row a feature; `read` tells what was odd about each."""
+        read = read or [NOTHING_ODD] * len(matrix)
+        size = matrix.shape[1]
         index = np.zeros(matrix.shape, dtype=self._dtype)
         for edges in self._edges:
             index += matrix >= edges
