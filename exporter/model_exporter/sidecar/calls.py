@@ -92,6 +92,7 @@ class RowSteps:
         recorder, faults, scalars = self._pipeline.recorder, self._pipeline.faults, self.scalars
         rows, extend, leave = recorder.rows, recorder.rows.extend, recorder.calls.pop
         packed, extend_packed = recorder.packed, recorder.packed.extend
+        enter = recorder.calls.append
 
         def finish(record: list[Any] | bytes, start: int, end: int, result: Any) -> None:
             try:  # noqa: SIM105 - `suppress` costs half a microsecond
@@ -106,6 +107,7 @@ class RowSteps:
                 if type(result) not in scalars:
                     result = read(result)
                 if isinstance(record, bytes):
+                    enter(None)  # a packed call is in progress until it is drained
                     extend_packed((end, start, result, record))
                     return
                 record[0], record[1], record[2] = end, end - start, result

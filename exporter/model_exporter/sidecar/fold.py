@@ -116,7 +116,7 @@ class Fold:
                 self.counters.array.copy(),
                 self.classes.taken,
                 self.error_types.taken,
-                in_progress=len(self._recorder.calls),
+                in_progress=self._recorder.in_progress,
                 window=self.digest() if window is None else window,
             )
 

@@ -34,14 +34,14 @@ def packed_wrapper(
     get, whole, scalars = steps.capture.getter, steps.capture.whole, steps.scalars
     recorder, taps = pipeline.recorder, pipeline.fold.taps
     rows, extend = recorder.packed, recorder.packed.extend
-    enter, leave = recorder.calls.append, recorder.calls.pop
+    enter = recorder.calls.append
     pack, ndarray, float64 = struct.Struct(f"{whole}d").pack, np.ndarray, FLOAT64
     pause = 0
     assert get is not None
 
     def wrapper(row: Any = ABSENT, /, *rest: Any, **kwargs: Any) -> Any:
         nonlocal pause
-        if rest or kwargs or row is ABSENT:
+        if rest or kwargs:
             return general(**kwargs) if row is ABSENT else general(row, *rest, **kwargs)
         record = None
         if pause > 0:
@@ -58,7 +58,7 @@ def packed_wrapper(
             except Exception:  # not all numbers, or not all there
                 pause = PAUSE
         if record is None:  # not above: an exception of the model would get ours as its context
-            return general(row)
+            return general() if row is ABSENT else general(row)
         enter(None)
         start = clock()
         try:
@@ -68,8 +68,7 @@ def packed_wrapper(
             raise
         end = clock()
         if len(rows) < recorder.packed_limit and type(result) in scalars:
-            extend((end, start, result, record))
-            leave()
+            extend((end, start, result, record))  # which also ends it: see `Recorder.calls`
             return result
         return settle(record, start, end, result)
 

@@ -63,7 +63,8 @@ class Recorder:
     streams
         Flat: nanoseconds to the first chunk (NaN without one) and chunks, for each ended stream.
     calls
-        One item for each call in progress.
+        One item for each call in progress, and for each in `packed`, whose items go together with
+        them: to take one away in the call would cost as much as a clock reading.
     limit
         Length of `rows` from which on a call has to ask `admit`. 0 until the first call, which
         thus starts the flusher.
@@ -150,7 +151,15 @@ class Recorder:
 
     def take_packed(self) -> list[Any]:
         """Take the packed calls recorded so far; one thread at a time."""
-        return _take(self.packed)
+        taken = _take(self.packed)
+        del self.calls[: len(taken) // PACKED]
+        return taken
+
+    @property
+    def in_progress(self) -> int:
+        """How many calls have begun and not ended."""
+        begun = len(self.calls)  # first: a call that ends meanwhile is not in progress
+        return max(begun - len(self.packed) // PACKED, 0)
 
     def drain(self) -> tuple[list[Any], list[Any], list[BatchCall]]:
         """Take what was recorded so far; one thread at a time."""
