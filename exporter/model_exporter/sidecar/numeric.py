@@ -79,20 +79,20 @@ class NumericFeatures:
         clean = ((low >= self._minima) & (high <= self._maxima)).tolist()
         features = zip(self._bins.items(), zip(*totals, strict=True), read, clean, strict=True)
         for i, ((name, bins), reaching, each, is_clean) in enumerate(features):
-            odd = NO_ODD if is_clean else self._odd(i, matrix[i])
+            odd = NO_ODD if is_clean else _odd(matrix[i], low[i], high[i], bins)
             yield name, _counts(each, reaching, odd, bins=len(bins.names))
 
-    def _odd(self, i: int, values: NDArray[np.float64]) -> Odd:
-        """Count a feature's values that are in no bin, or out of range."""
-        infinite = int(np.count_nonzero(np.isinf(values)))
-        outside = np.count_nonzero(values < self._minima[i])
-        outside += np.count_nonzero(values > self._maxima[i])
-        return Odd(
-            nan=int(np.count_nonzero(np.isnan(values))),
-            infinite=infinite,
-            above=int(np.count_nonzero(values == math.inf)) if infinite else 0,
-            outside=int(outside) - infinite,
-        )
+
+def _odd(values: NDArray[np.float64], low: np.float64, high: np.float64, bins: NumericBins) -> Odd:
+    """Count values that are in no bin, or out of range; `low` and `high` are NaN if any is."""
+    nan = infinite = above = 0
+    if not math.isfinite(low) or not math.isfinite(high):
+        nan = int(np.count_nonzero(np.isnan(values)))
+        above = int(np.count_nonzero(values == math.inf))
+        infinite = above + int(np.count_nonzero(values == -math.inf))
+    outside = 0 if low >= bins.minimum else int(np.count_nonzero(values < bins.minimum))
+    outside += 0 if high <= bins.maximum else int(np.count_nonzero(values > bins.maximum))
+    return Odd(nan, infinite, above, outside - infinite)
 
 
 def _counts(read: Numbers, reaching: Sequence[int], odd: Odd, *, bins: int) -> ColumnCounts:
