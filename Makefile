@@ -25,6 +25,7 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/hot_path.py $(ARGS)
+	$(BIN)/python benchmarks/batch.py $(ARGS)
 	$(BIN)/python benchmarks/churn.py $(ARGS)
 
 bundle: $(VENV)/.dev

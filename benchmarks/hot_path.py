@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import peers
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 from model_exporter import Baseline, ModelMonitor
@@ -225,6 +226,15 @@ def drops(monitor: ModelMonitor) -> float:
     )
 
 
+def compare_peers(cases: list[Case]) -> None:
+    """Show the peers that are installed; they are too slow for as many calls as ours."""
+    found, absent = peers.installed(predict, make_baseline())
+    rows, nothing = cases[0].rows, cases[0].finish
+    others = [Case(f"{name}, list rows", call, rows, nothing) for name, call in found.items()]
+    print("\nother peers", *(f"; {name}: not installed" for name in absent), sep="")
+    throughput([*cases[:3], *others], threads=1, bursts=2, repeats=3)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="fewer repeats; noisier")
@@ -247,6 +257,7 @@ def main() -> None:
     ):
         figures = tail(case, lambda source=source: generate_latest(source), seconds=seconds)
         print(f"  {case.name:32}" + "".join(f"{figure:9.0f}" for figure in figures))
+    compare_peers(cases)
     total, share = saturate(cases[1], monitors[0], calls=ROWS * (2_000 if quick else 8_000))
     print(f"\na loop without rest, list rows: {total:.0f} ns a call in all, {share:.1%} dropped")
     for monitor in monitors:

@@ -62,6 +62,12 @@ class RowSteps:
         needs_more = self._pipeline.has_ids or self._place.index or self.capture.getter is None
         return not needs_more
 
+    @property
+    def is_packed(self) -> bool:
+        """Whether the features of a plain row can be kept as the bytes of numbers alone."""
+        numeric = tuple(self._pipeline.fold.subjects.numeric.names)
+        return self.is_plain and numeric == self._pipeline.settings.columns
+
     def _begin(self, prediction_id: Callable[..., Any] | None) -> Begin:
         capture = self.capture.begin()
         index, faults = self._place.index, self._pipeline.faults
@@ -88,17 +94,25 @@ class RowSteps:
     def _finish(self, read: Callable[[Any], Any]) -> Finish:
         recorder, faults, scalars = self._pipeline.recorder, self._pipeline.faults, self.scalars
         rows, extend, leave = recorder.rows, recorder.rows.extend, recorder.calls.pop
+        packed, extend_packed = recorder.packed, recorder.packed.extend
+        enter = recorder.calls.append
 
-        def finish(record: list[Any], start: int, end: int, result: Any) -> None:
+        def finish(record: list[Any] | bytes, start: int, end: int, result: Any) -> None:
             try:  # noqa: SIM105 - `suppress` costs half a microsecond
                 leave()
             except IndexError:  # forked within the call: it began in the parent
                 pass
             try:
-                if len(rows) >= recorder.limit and not recorder.admit(latency=end - start):
+                if (
+                    len(rows) >= recorder.limit or len(packed) >= recorder.packed_limit
+                ) and not recorder.admit(latency=end - start):
                     return
                 if type(result) not in scalars:
                     result = read(result)
+                if isinstance(record, bytes):
+                    enter(None)  # a packed call is in progress until it is drained
+                    extend_packed((end, start, result, record))
+                    return
                 record[0], record[1], record[2] = end, end - start, result
                 extend(record)
             except Exception as error:

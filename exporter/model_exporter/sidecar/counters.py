@@ -99,8 +99,10 @@ class FeatureCounts:
     def add(self, counts: ColumnCounts) -> None:
         """Add a column's counts, but for its bins."""
         self.values += counts.values
-        self.missing += counts.missing
-        self.invalid += counts.invalid
+        if counts.missing:
+            self.missing += counts.missing
+        if any(counts.invalid):
+            self.invalid += counts.invalid
 
 
 class Counters:

@@ -54,7 +54,7 @@ class Exemplars:
         """Look for a new exemplar among the next calls."""
         if TRACE in sys.modules:
             self._tries = TRIES
-            self._recorder.limit = 0
+            self._recorder.ask_always()
 
     def sample(self, latency_ns: int) -> bool:
         """Look at the span that the ending call is in; return whether to look at the next, too."""

@@ -3,7 +3,7 @@
 import math
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +15,7 @@ from model_exporter.sidecar.counters import MAX_CLASSES, MAX_ERROR_TYPES, Counte
 from model_exporter.sidecar.faults import Faults, Stage
 from model_exporter.sidecar.labels import Lookup, Names
 from model_exporter.sidecar.outputs import OutputReader, Outputs
-from model_exporter.sidecar.recorder import FIXED, BatchCall, Recorder
+from model_exporter.sidecar.recorder import FIXED, PACKED, BatchCall, Recorder
 from model_exporter.sidecar.settings import Settings
 from model_exporter.sidecar.tally import Tally
 from model_exporter.sidecar.window import Digest, Window
@@ -91,14 +91,19 @@ class Fold:
         """Count everything recorded so far."""
         with self.lock:
             rows, failures, batches = self._recorder.drain()
+            packed = self._recorder.take_packed()
             offset = self.settings.clock.offset_ns()
             streams = self._recorder.take_streams()
             if streams:
                 self._guard(self._fold_streams, streams)
             if failures:
                 self._guard(self._fold_failures, failures, offset)
-            if rows:
-                self._guard(self._fold_rows, rows, offset)
+            steps = [(self._fold_rows, rows), (self._fold_packed, packed)]
+            if rows and packed and rows[-self._recorder.width] > packed[-PACKED]:
+                steps.reverse()  # whose newest call is newer comes last
+            for step, flat in steps:
+                if flat:
+                    self._guard(step, flat, offset)
             for batch in batches:
                 self._guard(self._fold_batch, batch, offset)
 
@@ -111,7 +116,7 @@ class Fold:
                 self.counters.array.copy(),
                 self.classes.taken,
                 self.error_types.taken,
-                in_progress=len(self._recorder.calls),
+                in_progress=self._recorder.in_progress,
                 window=self.digest() if window is None else window,
             )
 
@@ -155,6 +160,21 @@ class Fold:
         for tap in self.taps:
             tap(ends + offset, outputs, ids=ids, columns=columns)
 
+    def _fold_packed(self, flat: list[Any], offset: int) -> None:
+        ends, starts = _whole(flat[0::PACKED]), _whole(flat[1::PACKED])
+        self._count_calls(int(ends.max()) + offset, (ends - starts).astype(np.float64))
+        self.counters.rows += ends.size
+        matrix = np.frombuffer(b"".join(flat[3::PACKED])).reshape(ends.size, -1).T.copy("C")
+        self._guard(self._count_matrix, matrix)
+        outputs = self.reader.split(flat[2::PACKED])
+        self._guard(self._count_outputs, ends, outputs)
+        for tap in self.taps:
+            columns = dict(zip(self.subjects.numeric.names, matrix, strict=True))
+            tap(ends + offset, outputs, ids=None, columns=columns)
+
+    def _count_matrix(self, matrix: NDArray[np.float64]) -> None:
+        self._add_features(self.subjects.numeric.count_matrix(matrix), self.counters)
+
     def _fold_batch(self, batch: BatchCall, offset: int) -> None:
         self._count_calls(batch.end + offset, np.array([batch.latency], dtype=np.float64))
         self.counters.rows += batch.rows
@@ -184,9 +204,14 @@ class Fold:
         size = len(next(iter(columns.values()), ()))
         for start in range(0, size, block):
             part = {name: columns[name][start : start + block] for name in counters.features}
-            for name, found in self._counted(part):
-                counters.features[name].add(found)
-                counters.bins[Subject.FEATURE, name] += found.bins
+            self._add_features(self._counted(part), counters)
+
+    def _add_features(
+        self, counted: Iterable[tuple[str, ColumnCounts]], counters: Counters
+    ) -> None:
+        for name, found in counted:
+            counters.features[name].add(found)
+            counters.bins[Subject.FEATURE, name] += found.bins
 
     def _count_row_features(self, columns: Mapping[str, Column]) -> None:
         # In one block: what is gained by staying in the cache is lost by waiting for the lock.
@@ -225,3 +250,8 @@ class Fold:
     def _class_slot(self, value: Any) -> int:
         text = self._class_name(value)
         return NO_CLASS if text is None else self.classes.slot(text)
+
+
+def _whole(column: Sequence[int]) -> NDArray[np.int64]:
+    """Return readings of a clock, exactly: as floats they would lose nanoseconds in 104 days."""
+    return np.fromiter(column, dtype=np.int64, count=len(column))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from model_exporter.sidecar.calls import RowSteps
-from model_exporter.sidecar.recorder import Recorder
+from model_exporter.sidecar.pipeline import Pipeline
 
 ABSENT: Any = object()
 
@@ -24,10 +24,11 @@ def plain_wrapper(
     settle: Callable[[Any, int, int, Any], Any],
     clock: Callable[[], int],
     steps: RowSteps,
-    recorder: Recorder,
+    pipeline: Pipeline,
 ) -> Callable[..., Any]:
     """Return `function` monitored; `general` is what else would have been."""
     get, whole, scalars = steps.capture.getter, steps.capture.whole, steps.scalars
+    recorder = pipeline.recorder
     rows, extend = recorder.rows, recorder.rows.extend
     enter, leave = recorder.calls.append, recorder.calls.pop
     shape = (whole,)

@@ -12,6 +12,8 @@ from model_exporter.sidecar.faults import DropReason, Faults
 
 FIXED = 3
 """Values at the head of every recorded call: end, latency, prediction."""
+PACKED = 4
+"""Values of a call whose features are all numbers: end, start, prediction, features as bytes."""
 SOFT_VALUES = 65_536
 """Values buffered before the flusher is woken: some 5,000 calls with ten features. Fewer would
 wake it so often that one call in a thousand felt it; more would leave the cache."""
@@ -54,15 +56,20 @@ class Recorder:
     ----------
     rows
         Flat: `width` values a call.
+    packed
+        Flat: `PACKED` values a call, of calls whose features went into one `bytes`.
     failures
         Flat: end, latency and name of the exception class, for each call that raised.
     streams
         Flat: nanoseconds to the first chunk (NaN without one) and chunks, for each ended stream.
     calls
-        One item for each call in progress.
+        One item for each call in progress, and for each in `packed`, whose items go together with
+        them: to take one away in the call would cost as much as a clock reading.
     limit
         Length of `rows` from which on a call has to ask `admit`. 0 until the first call, which
         thus starts the flusher.
+    packed_limit
+        The same for `packed`: the length that so many calls have there.
     """
 
     __slots__ = (
@@ -73,6 +80,8 @@ class Recorder:
         "failures",
         "faults",
         "limit",
+        "packed",
+        "packed_limit",
         "rows",
         "sample",
         "streams",
@@ -84,15 +93,20 @@ class Recorder:
         self.width = width
         self.faults = faults
         self.rows: list[Any] = []
+        self.packed: list[Any] = []
         self.failures: list[Any] = []
         self.batches: list[BatchCall] = []
         self.streams: list[Any] = []
         self.calls: list[None] = []
         self._hard = max(values, width)
         self._soft = min(SOFT_VALUES, self._hard)
-        self.limit = 0
+        self.ask_always()
         self.wake: Any = None
         self.sample: Any = None
+
+    def ask_always(self) -> None:
+        """Have the next call ask `admit`."""
+        self.limit = self.packed_limit = 0
 
     def admit(self, rows: int = 1, *, latency: int | None = None) -> bool:
         """Return whether there is room for a call; wake the flusher, or count the drop.
@@ -100,9 +114,11 @@ class Recorder:
         `latency` is that of a call that ended well: it may become an exemplar.
         """
         pending = sum(batch.rows for batch in self.batches) if self.batches else 0
+        pending += len(self.packed) // PACKED * self.width
         if len(self.rows) + len(self.failures) + pending < self._hard:
             looks = latency is not None and self.sample is not None and self.sample(latency)
             self.limit = 0 if looks else self._soft  # 0 brings the next call here, too
+            self.packed_limit = self.limit * PACKED // self.width
             self.wake()
             return True
         self.faults.drop(DropReason.BUFFER_FULL, rows)
@@ -133,15 +149,28 @@ class Recorder:
         """Take the streams recorded so far; one thread at a time."""
         return _take(self.streams)
 
+    def take_packed(self) -> list[Any]:
+        """Take the packed calls recorded so far; one thread at a time."""
+        taken = _take(self.packed)
+        del self.calls[: len(taken) // PACKED]
+        return taken
+
+    @property
+    def in_progress(self) -> int:
+        """How many calls have begun and not ended."""
+        begun = len(self.calls)  # first: a call that ends meanwhile is not in progress
+        return max(begun - len(self.packed) // PACKED, 0)
+
     def drain(self) -> tuple[list[Any], list[Any], list[BatchCall]]:
         """Take what was recorded so far; one thread at a time."""
         return _take(self.rows), _take(self.failures), _take(self.batches)
 
     def reset(self) -> None:
         """Forget everything."""
-        for buffer in (self.rows, self.failures, self.batches, self.streams, self.calls):
+        buffers = (self.rows, self.packed, self.failures, self.batches, self.streams, self.calls)
+        for buffer in buffers:
             buffer.clear()
-        self.limit = 0
+        self.ask_always()
 
 
 def _take(buffer: list[Any]) -> list[Any]:

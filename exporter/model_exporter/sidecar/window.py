@@ -93,11 +93,15 @@ class Window:
     def add(self, ends: Floats, values: Floats, classes: NDArray[np.int64]) -> None:
         """Add predictions, oldest first: when each ended, its value or NaN, its class or -1."""
         ends, values, classes = ends[-self._rows :], values[-self._rows :], classes[-self._rows :]
-        places = (self._next + np.arange(ends.size)) % self._rows
-        self._ends[places] = ends
-        self._values[places] = values
-        self._classes[places] = classes
-        self._next = int((self._next + ends.size) % self._rows)
+        before_end = self._rows - self._next
+        for ring, new in (
+            (self._ends, ends),
+            (self._values, values),
+            (self._classes, classes),
+        ):
+            ring[self._next : self._next + new.size] = new[:before_end]
+            ring[: max(new.size - before_end, 0)] = new[before_end:]
+        self._next = (self._next + ends.size) % self._rows
 
     def digest(self, now_ns: int, classes: int, *, limit: int | None = None) -> Digest:
         """Return the statistics of the predictions that are not too old.

@@ -10,6 +10,7 @@ from model_exporter.sidecar.calls import BatchSteps, Begin, Finish, RowSteps
 from model_exporter.sidecar.capture import Hooks, Place
 from model_exporter.sidecar.faults import Stage
 from model_exporter.sidecar.follow import FINAL, follow
+from model_exporter.sidecar.packed import packed_wrapper
 from model_exporter.sidecar.pipeline import Pipeline
 from model_exporter.sidecar.plain import plain_wrapper
 from model_exporter.sidecar.streams import async_generator_wrapper, generator_wrapper
@@ -114,15 +115,17 @@ def _wrap(
     pipeline.monitors_streams |= make in (generator_wrapper, async_generator_wrapper)
     wrapper = make(function, steps)
     if make is _wrapper and steps.rows is not None and steps.rows.is_plain:
-        wrapper = plain_wrapper(
-            function,
-            general=wrapper,
-            fail=steps.fail,
-            settle=steps.settle,
-            clock=steps.clock,
-            steps=steps.rows,
-            recorder=pipeline.recorder,
-        )
+        makers = [plain_wrapper, packed_wrapper] if steps.rows.is_packed else [plain_wrapper]
+        for make_faster in makers:  # each leaves to the one before what is not for it
+            wrapper = make_faster(
+                function,
+                general=wrapper,
+                fail=steps.fail,
+                settle=steps.settle,
+                clock=steps.clock,
+                steps=steps.rows,
+                pipeline=pipeline,
+            )
     if inspect.isfunction(function):
         return functools.update_wrapper(wrapper, function)
     return functools.update_wrapper(wrapper, function, updated=())  # its attributes are state

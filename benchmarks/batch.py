@@ -1,0 +1,106 @@
+"""What monitoring a batch costs: our fold beside what numpy itself can do, on 20 columns.
+
+Every case counts the same float64 table in the same bins, and all run interleaved in one process;
+the median of the repeats is shown. `X.sum()` reads every value once and stands for the bandwidth
+of the memory. The last two lines are whole calls of a monitored function: everything that
+`model-exporter` records of a batch, and the bare function.
+
+    python benchmarks/batch.py [--quick]
+"""
+
+import argparse
+import platform
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_exporter import Baseline, ModelMonitor
+
+COLUMNS = [f"feature_{i}" for i in range(20)]
+OURS = "model-exporter: the fold"
+PEER = "np.histogram a column"
+Table = NDArray[np.float64]
+
+
+def make_baseline() -> Baseline:
+    rng = np.random.default_rng(0)
+    table = {name: rng.normal(size=5_000) for name in COLUMNS}
+    table["prediction"] = rng.random(5_000)
+    return Baseline.from_table(table, task="regression", features={"numeric": COLUMNS})
+
+
+def make_cases(x: Table, monitor: ModelMonitor, baseline: Baseline) -> dict[str, Callable[[], Any]]:
+    edges = [baseline.features[name].edges for name in COLUMNS]
+    closed = [np.concatenate(([-np.inf], each, [np.inf])) for each in edges]
+    columns = {name: x[:, i] for i, name in enumerate(COLUMNS)}
+    result = np.full(len(x), 0.25)
+    fold = monitor._pipeline.fold
+
+    def predict(table: dict[str, Table]) -> Table:
+        return result
+
+    def searched() -> None:
+        for column, each in zip(x.T, edges, strict=True):
+            np.bincount(np.searchsorted(each, column, side="right"), minlength=each.size + 1)
+
+    def compared() -> None:
+        for column, each in zip(x.T, edges, strict=True):
+            for edge in each.tolist():
+                np.count_nonzero(column >= edge)
+
+    def histograms() -> None:
+        for column, each in zip(x.T, closed, strict=True):
+            np.histogram(column, each)
+
+    monitored = monitor(predict, batch=True)
+    return {
+        "X.sum(): memory bandwidth": x.sum,
+        "compare with each edge": compared,
+        PEER: histograms,
+        "np.searchsorted + bincount": searched,
+        OURS: lambda: fold.count_features(columns, fold.counters),
+        "model-exporter: a whole call": lambda: monitored(columns),
+        "the function alone": lambda: predict(columns),
+    }
+
+
+def compare(rows: int, *, repeats: int) -> None:
+    baseline = make_baseline()
+    # In column order, as a data frame keeps them.
+    x = np.asfortranarray(np.random.default_rng(1).normal(size=(rows, len(COLUMNS))))
+    monitor = ModelMonitor("batch", baseline=baseline)
+    cases = make_cases(x, monitor, baseline)
+    found: dict[str, list[float]] = {name: [] for name in cases}
+    for _ in range(repeats):
+        for name, case in cases.items():
+            start = time.perf_counter()
+            case()
+            found[name].append(time.perf_counter() - start)
+            monitor.flush()
+    medians = {name: float(np.median(times)) for name, times in found.items()}
+    bins = len(baseline.features[COLUMNS[0]].bins)
+    print(f"\n{rows:,} rows x {len(COLUMNS)} columns, {bins} bins each (median of {repeats})")
+    print(f"  {'':32}{'ms':>9}{'M values/s':>12}{'times sum':>11}{'times histogram':>17}")
+    for name, taken in medians.items():
+        print(
+            f"  {name:32}{taken * 1e3:9.2f}{x.size / taken / 1e6:12.0f}"
+            f"{taken / medians['X.sum(): memory bandwidth']:11.1f}{taken / medians[PEER]:17.2f}"
+        )
+    monitor.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="100,000 rows only; noisier")
+    quick = parser.parse_args().quick
+    print(f"CPython {platform.python_version()}, numpy {np.__version__}, {platform.machine()}")
+    compare(100_000, repeats=7 if quick else 25)
+    if not quick:
+        compare(1_000_000, repeats=7)
+
+
+if __name__ == "__main__":
+    main()
