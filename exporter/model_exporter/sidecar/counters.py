@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from model_exporter.distribution import Distribution, category_text
-from model_exporter.records import Subject, Task
+from model_exporter.records import OTHER, Subject, Task
 from model_exporter.sidecar.columns import (
     REASONS,
     CategoricalBins,
@@ -24,6 +24,8 @@ from model_exporter.sidecar.tally import Floats, Named
 
 MAX_CLASSES = 50
 MAX_ERROR_TYPES = 20
+MAX_FEATURES = 200
+"""Features of a baseline that are counted: at ten bins a feature, some 5,000 series."""
 GRID = 2.0**-20
 """Where several processes add theirs, the sums of histograms are multiples of this: in seconds,
 rows, scores, or the size of a regression's greatest bucket. Multiples of a power of two add
@@ -32,7 +34,13 @@ look like a restart, and `rate()` would count it all again."""
 
 
 class Subjects:
-    """The distributions of a baseline, in the order of the layout, with the counter of each."""
+    """The distributions of a baseline, in the order of the layout, with the counter of each.
+
+    Attributes
+    ----------
+    uncounted
+        Features of the baseline beyond `MAX_FEATURES`: they are logged, but have no series.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.distributions: dict[tuple[Subject, str], Distribution] = {}
@@ -47,11 +55,17 @@ class Subjects:
     def _fill(self, settings: Settings) -> None:
         self._class_name = settings.class_namer()
         baseline = settings.baseline
+        self.uncounted: dict[str, NumericBins | CategoricalBins] = {}
         self.checksum = "" if baseline is None else baseline.checksum  # once: it is not cheap
         if baseline is None:
             return
-        for name, distribution in baseline.features.items():
-            self._add(Subject.FEATURE, name, distribution)
+        for place, (name, distribution) in enumerate(baseline.features.items()):
+            if place < MAX_FEATURES:
+                self._add(Subject.FEATURE, name, distribution)
+            else:
+                self.uncounted[name] = bins_of(distribution)
+        if self.uncounted:
+            _warn(len(self.uncounted))
         self._add(Subject.PREDICTION, "", baseline.prediction)
         for name, scores in baseline.scores.items():
             self._add(Subject.SCORE, name, scores)
@@ -60,6 +74,18 @@ class Subjects:
         text = self._class_name if subject is Subject.PREDICTION else category_text
         self.distributions[subject, feature] = distribution
         self.bins[subject, feature] = bins_of(distribution, text=text)
+
+
+def _warn(features: int) -> None:
+    import logging  # not free, and most processes never need it
+
+    logging.getLogger("model_exporter").warning(
+        "the baseline has %d features more than the %d that are counted; the values of these are "
+        "counted together, as the feature %r; order the baseline by importance",
+        features,
+        MAX_FEATURES,
+        OTHER,
+    )
 
 
 class Histogram:

@@ -146,6 +146,9 @@ def _baseline_rows(reading: Reading) -> Iterable[Sample]:
 def _feature_values(reading: Reading) -> Iterable[Sample]:
     for feature, counts in reading.counters.features.items():
         yield "_total", {"feature": feature}, counts.values[0]
+    uncounted = len(reading.subjects.uncounted)
+    if uncounted:  # rows are captured as a whole: what one feature has seen, each has
+        yield "_total", {"feature": OTHER}, counts.values[0] * uncounted
 
 
 def _feature_missing(reading: Reading) -> Iterable[Sample]:

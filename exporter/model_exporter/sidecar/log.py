@@ -40,7 +40,8 @@ class LogWriter:
         self._settings = settings.log
         self._schema = log_schema(settings)
         self._clock = settings.clock
-        self._bins = {f: bins for (s, f), bins in subjects.bins.items() if s is Subject.FEATURE}
+        counted = {f: bins for (s, f), bins in subjects.bins.items() if s is Subject.FEATURE}
+        self._bins = {**counted, **subjects.uncounted}
         self._faults = faults
         self._kind = Parquet if self._settings.format == "parquet" else JsonLines
         self._file: JsonLines | Parquet | None = None

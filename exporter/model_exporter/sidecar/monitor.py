@@ -17,6 +17,7 @@ from model_exporter.sidecar.collector import collector_of
 from model_exporter.sidecar.wrap import Steps, wrap
 
 if TYPE_CHECKING:
+    from model_exporter.sidecar.bill import SeriesEstimate
     from model_exporter.sidecar.exposition import App, AsgiApp
     from model_exporter.sidecar.server import MetricsServer
     from model_exporter.sidecar.track import TrackedCall
@@ -321,6 +322,12 @@ class ModelMonitor(BatchJob):
         >>> registry.register(ModelMonitor("churn", task="binary").collector())
         """
         return self._collector
+
+    def series_estimate(self) -> "SeriesEstimate":
+        """Return how many series this monitor serves at most, in all and by family."""
+        from model_exporter.sidecar.bill import estimated  # imports stay light
+
+        return estimated(self._pipeline.settings, self._pipeline.fold.subjects)
 
     def flush(self) -> None:
         """Count what was recorded so far, and hand it to the log; scrapes do so by themselves."""
