@@ -36,6 +36,13 @@ class InvalidReason(enum.StrEnum):
     NOT_FINITE = "not_finite"
 
 
+class MismatchReason(enum.StrEnum):
+    """How the columns of an input differ from the features of the baseline."""
+
+    MISSING_COLUMN = "missing_column"
+    EXTRA_COLUMN = "extra_column"
+
+
 class LabelOutcome(enum.StrEnum):
     """What became of a label record; the ledger counts each record under exactly one."""
 

@@ -31,6 +31,7 @@ def exhaust(monitor: ModelMonitor, task: str) -> None:
     monitor(batch=True)(lambda rows: [1.0] * len(rows))([{"age": None, "country": "xx"}])
     list(monitor(lambda row: iter([1.0]))({"age": 30, "country": "de"}))
     for number in range(60):
+        monitor(lambda row: 1.0)({"age": 30, "country": "de", f"x{number}": 1})
         output = 1.5 if task == "regression" else (f"class {number}", 0.5)
         monitor(lambda row, output=output: output)({"age": 30, "country": "de"})
         error = type(f"Error{number}", (Exception,), {})

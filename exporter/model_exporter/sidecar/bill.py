@@ -7,7 +7,12 @@ from typing import NamedTuple
 from model_exporter.baseline import Baseline
 from model_exporter.records import Subject, Task
 from model_exporter.sidecar.columns import REASONS
-from model_exporter.sidecar.counters import MAX_CLASSES, MAX_ERROR_TYPES, Subjects
+from model_exporter.sidecar.counters import (
+    MAX_CLASSES,
+    MAX_ERROR_TYPES,
+    MAX_EXTRA_COLUMNS,
+    Subjects,
+)
 from model_exporter.sidecar.faults import DropReason, Stage
 from model_exporter.sidecar.monitor import ModelMonitor
 from model_exporter.sidecar.settings import BATCH_BUCKETS, SCORE_BUCKETS, Settings, number
@@ -85,6 +90,7 @@ def _features(settings: Settings, subjects: Subjects) -> dict[str, int]:
         "model_feature_values_total": features + bool(subjects.uncounted),
         "model_feature_missing_total": features,
         "model_feature_invalid_total": features * len(REASONS),
+        "model_schema_mismatch_total": features and features + MAX_EXTRA_COLUMNS + 1,
     }
 
 

@@ -23,6 +23,7 @@ from model_exporter.sidecar.faults import Stage, TelemetryError
 from model_exporter.sidecar.outputs import SCALARS
 from model_exporter.sidecar.pipeline import Pipeline
 from model_exporter.sidecar.recorder import FIXED, BatchCall
+from model_exporter.sidecar.schema import Shape
 
 Begin = Callable[[Arguments, Keywords], Any]
 Finish = Callable[[Any, int, int, Any], None]
@@ -50,6 +51,7 @@ class RowSteps:
             place=place,
             features=hooks.features,
             faults=pipeline.faults,
+            note=pipeline.recorder.note if pipeline.settings.baseline else None,
         )
         self.scalars = frozenset() if hooks.output else SCALARS
         self.begin = self._begin(hooks.prediction_id)
@@ -138,10 +140,12 @@ class BatchSteps:
         """Count the features of a call and keep what the log needs."""
         call = BatchCall()
         try:
-            columns = self._capture.capture(args, kwargs)
+            shapes: list[Shape] = []
+            columns = self._capture.capture(args, kwargs, shapes=shapes)
             call.captured = len(next(iter(columns.values()), ()))
             if self._pipeline.settings.baseline is not None:
                 call.counts = self._counts(columns)
+                call.shapes = shapes
             if self._pipeline.log is not None or self._pipeline.fold.taps:
                 call.log_columns = {name: _own(column) for name, column in columns.items()}
         except Exception as error:

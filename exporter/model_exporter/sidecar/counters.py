@@ -24,6 +24,7 @@ from model_exporter.sidecar.tally import Floats, Named
 
 MAX_CLASSES = 50
 MAX_ERROR_TYPES = 20
+MAX_EXTRA_COLUMNS = 20
 MAX_FEATURES = 200
 """Features of a baseline that are counted: at ten bins a feature, some 5,000 series."""
 GRID = 2.0**-20
@@ -113,14 +114,15 @@ class Histogram:
 class FeatureCounts:
     """A feature's place in the array."""
 
-    __slots__ = ("invalid", "missing", "values")
+    __slots__ = ("absent", "invalid", "missing", "values")
 
-    SIZE = 2 + len(REASONS)
+    SIZE = 3 + len(REASONS)
 
     def __init__(self, place: Floats) -> None:
         self.values = place[0:1]
         self.missing = place[1:2]
-        self.invalid = place[2:]
+        self.absent = place[2:3]
+        self.invalid = place[3:]
 
     def add(self, counts: ColumnCounts) -> None:
         """Add a column's counts, but for its bins."""
@@ -146,8 +148,10 @@ class Counters:
         one number that is not added between processes: the greatest counts.
     dropped, internal_errors
         Faults, in the order of `DropReason` and `Stage`.
-    named_classes, named_errors
-        Where `classes` and `errors` are in the array.
+    extra
+        Rows with a column that was not expected.
+    named_classes, named_errors, named_extra
+        Where `classes`, `errors` and `extra` are in the array.
     """
 
     def __init__(self, settings: Settings, subjects: Subjects, array: Floats | None = None) -> None:
@@ -158,7 +162,7 @@ class Counters:
         sizes += [Histogram.size(settings.latency_buckets), 1]
         names = len(sizes)
         sizes += [Names(limit=MAX_CLASSES).size, Names(limit=MAX_ERROR_TYPES).size]
-        sizes += [len(DropReason), len(Stage)]
+        sizes += [Names(limit=MAX_EXTRA_COLUMNS).size, len(DropReason), len(Stage)]
         sizes += [FeatureCounts.SIZE] * len(features)
         sizes += [len(bins.names) for bins in subjects.bins.values()]
         ends = np.cumsum(sizes).tolist()
@@ -172,9 +176,10 @@ class Counters:
         self.output = Histogram(output, next(views))
         self.first_chunk = Histogram(settings.latency_buckets, next(views))
         self.chunks = next(views)
-        self.classes, self.errors = next(views), next(views)
+        self.classes, self.errors, self.extra = next(views), next(views), next(views)
         self.named_classes = Named(ends[names - 1], ends[names])
         self.named_errors = Named(ends[names], ends[names + 1])
+        self.named_extra = Named(ends[names + 1], ends[names + 2])
         self.dropped, self.internal_errors = next(views), next(views)
         self.features = {feature: FeatureCounts(next(views)) for feature in features}
         self.bins = {key: next(views) for key in subjects.bins}

@@ -7,9 +7,16 @@ from prometheus_client.utils import floatToGoString
 
 from model_exporter.records import OTHER, Subject, Task
 from model_exporter.sidecar.columns import REASONS
-from model_exporter.sidecar.counters import MAX_CLASSES, MAX_ERROR_TYPES, Counters, Histogram
+from model_exporter.sidecar.counters import (
+    MAX_CLASSES,
+    MAX_ERROR_TYPES,
+    MAX_EXTRA_COLUMNS,
+    Counters,
+    Histogram,
+)
 from model_exporter.sidecar.faults import DropReason, Stage
 from model_exporter.sidecar.pipeline import Pipeline
+from model_exporter.sidecar.schema import mismatches
 from model_exporter.sidecar.window import LEVELS
 
 Sample = tuple[str, dict[str, str], float]
@@ -36,6 +43,7 @@ class Reading:
         self.window = tally.window
         self.class_items = _slots(tally.classes, MAX_CLASSES)
         self.error_items = _slots(tally.errors, MAX_ERROR_TYPES)
+        self.extra_items = _slots(tally.extra, MAX_EXTRA_COLUMNS)
         self.in_progress = tally.in_progress
         self.subjects = fold.subjects
         self.counters = Counters(settings, fold.subjects, tally.array)
@@ -162,6 +170,11 @@ def _feature_invalid(reading: Reading) -> Iterable[Sample]:
             yield "_total", {"feature": feature, "reason": reason.value}, count
 
 
+def _schema_mismatch(reading: Reading) -> Iterable[Sample]:
+    for name, reason, count in mismatches(reading.counters, dict(reading.extra_items)):
+        yield "_total", {"feature": name, "reason": reason.value}, count
+
+
 def _last_prediction(reading: Reading) -> Iterable[Sample]:
     if reading.counters.last_ns[0]:
         yield "", {}, reading.counters.last_ns[0] * NS
@@ -244,6 +257,7 @@ SAMPLES: dict[str, Callable[[Reading], Iterable[Sample]]] = {
     "model_feature_values_total": _feature_values,
     "model_feature_missing_total": _feature_missing,
     "model_feature_invalid_total": _feature_invalid,
+    "model_schema_mismatch_total": _schema_mismatch,
     "model_last_prediction_timestamp_seconds": _last_prediction,
     "model_exporter_dropped_total": _dropped,
     "model_exporter_internal_errors_total": _internal_errors,

@@ -3,7 +3,8 @@
 import math
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,11 +12,18 @@ from numpy.typing import NDArray
 
 from model_exporter.records import Subject, Task
 from model_exporter.sidecar.columns import BLOCK, Column, ColumnCounts, numbers
-from model_exporter.sidecar.counters import MAX_CLASSES, MAX_ERROR_TYPES, Counters, Subjects
+from model_exporter.sidecar.counters import (
+    MAX_CLASSES,
+    MAX_ERROR_TYPES,
+    MAX_EXTRA_COLUMNS,
+    Counters,
+    Subjects,
+)
 from model_exporter.sidecar.faults import Faults, Stage
 from model_exporter.sidecar.labels import Lookup, Names
 from model_exporter.sidecar.outputs import OutputReader, Outputs
 from model_exporter.sidecar.recorder import FIXED, BatchCall, Recorder
+from model_exporter.sidecar.schema import Shape, count_shapes
 from model_exporter.sidecar.settings import Settings
 from model_exporter.sidecar.tally import Tally
 from model_exporter.sidecar.window import Digest, Window
@@ -67,6 +75,7 @@ class Fold:
         known = (self._class_name(text) or "" for text in settings.classes[:MAX_CLASSES])
         self.classes = Names(known, limit=MAX_CLASSES)
         self.error_types = Names(limit=MAX_ERROR_TYPES)
+        self.extra_columns = Names(limit=MAX_EXTRA_COLUMNS)
         self.window = Window(settings.window_rows, settings.window_ns)
         self.counters = Counters(settings, self.subjects)
         self.lock = threading.RLock()
@@ -84,6 +93,7 @@ class Fold:
         self.counters.array[:] = 0
         self.classes.reset()
         self.error_types.reset()
+        self.extra_columns.reset()
         self.window.reset()
         self._slots = Lookup(self._class_slot)
 
@@ -95,6 +105,9 @@ class Fold:
             streams = self._recorder.take_streams()
             if streams:
                 self._guard(self._fold_streams, streams)
+            shapes = self._recorder.take_shapes()
+            if shapes:
+                self._guard(self._count_shapes, [Shape(*s) for s in Counter(shapes).items()])
             if failures:
                 self._guard(self._fold_failures, failures, offset)
             if rows:
@@ -113,6 +126,7 @@ class Fold:
                 self.error_types.taken,
                 in_progress=len(self._recorder.calls),
                 window=self.digest() if window is None else window,
+                extra=self.extra_columns.taken,
             )
 
     def digest(self, *, limit: int | None = None) -> Digest:
@@ -133,6 +147,10 @@ class Fold:
         for name in flat[2::3]:
             if name:  # KeyboardInterrupt and the like are no errors of the model
                 self.counters.errors[self.error_types.slot(name)] += 1
+
+    def _count_shapes(self, shapes: Iterable[Shape]) -> None:
+        columns = frozenset(self.settings.columns)
+        count_shapes(shapes, self.counters, columns=columns, extra=self.extra_columns)
 
     def _fold_streams(self, flat: list[Any]) -> None:
         first = numbers(flat[0::2]).array
@@ -161,6 +179,7 @@ class Fold:
         self.counters.batch_rows.add(np.array([batch.rows], dtype=np.float64))
         if batch.counts is not None:
             self.counters.array += batch.counts
+        self._guard(self._count_shapes, batch.shapes)
         if not batch.rows:
             return
         ends = np.full(batch.rows, batch.end, dtype=np.int64)
