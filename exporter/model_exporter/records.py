@@ -34,6 +34,8 @@ class InvalidReason(enum.StrEnum):
     UNSEEN = "unseen"
     TYPE = "type"
     NOT_FINITE = "not_finite"
+    CONSTRAINT = "constraint"
+    """Breaks what the user declared."""
 
 
 class MismatchReason(enum.StrEnum):

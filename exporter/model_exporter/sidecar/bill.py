@@ -83,13 +83,14 @@ def _outputs(settings: Settings, _: Subjects) -> dict[str, int]:
 def _features(settings: Settings, subjects: Subjects) -> dict[str, int]:
     bins = sum(len(counter.names) for counter in subjects.bins.values())
     features = sum(subject is Subject.FEATURE for subject, _ in subjects.bins)
+    declared = sum((Subject.FEATURE, name) not in subjects.bins for name in subjects.checks)
     return {
         "model_distribution_total": bins,
         "model_baseline_ratio": bins,
         "model_baseline_rows": int(settings.baseline is not None),
-        "model_feature_values_total": features + bool(subjects.uncounted),
-        "model_feature_missing_total": features,
-        "model_feature_invalid_total": features * len(REASONS),
+        "model_feature_values_total": features + declared + bool(subjects.uncounted),
+        "model_feature_missing_total": features + declared,
+        "model_feature_invalid_total": features * (len(REASONS) - 1) + len(subjects.checks),
         "model_schema_mismatch_total": features and features + MAX_EXTRA_COLUMNS + 1,
     }
 

@@ -143,8 +143,10 @@ class BatchSteps:
             shapes: list[Shape] = []
             columns = self._capture.capture(args, kwargs, shapes=shapes)
             call.captured = len(next(iter(columns.values()), ()))
-            if self._pipeline.settings.baseline is not None:
+            settings = self._pipeline.settings
+            if settings.baseline is not None or settings.constraints:
                 call.counts = self._counts(columns)
+            if settings.baseline is not None:
                 call.shapes = shapes
             if self._pipeline.log is not None or self._pipeline.fold.taps:
                 call.log_columns = {name: _own(column) for name, column in columns.items()}

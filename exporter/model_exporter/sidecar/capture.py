@@ -105,7 +105,7 @@ class RowCapture:
         self._columns = tuple(columns)
         self._note = note
         self._positional = positional
-        self._padding = (None,) * (len(columns) - positional)
+        self._padding = (NOT_CAPTURED,) * (len(columns) - positional)
         self._place = place
         self._features = features
         self._faults = faults
@@ -233,7 +233,7 @@ class BatchCapture:
         if any(len(column) != size for column in found.values()):
             raise TelemetryError("the columns of a batch differ in length")
         shapes.extend(shapes_of(table, size, self._columns))
-        absent = [None] * size
+        absent = [None if shapes else NOT_CAPTURED] * size  # by position, no more can be known
         return {name: found.get(name, absent) for name in self._columns}
 
     def _columns_of(self, table: Any) -> dict[str, Column]:

@@ -10,12 +10,14 @@ import numpy as np
 from model_exporter.distribution import Distribution, category_text
 from model_exporter.records import OTHER, Subject, Task
 from model_exporter.sidecar.columns import (
+    CONSTRAINT,
     REASONS,
     CategoricalBins,
     ColumnCounts,
     NumericBins,
     bins_of,
 )
+from model_exporter.sidecar.constraints import Check, Checked
 from model_exporter.sidecar.faults import DropReason, Stage
 from model_exporter.sidecar.labels import Names
 from model_exporter.sidecar.numeric import NumericFeatures
@@ -39,6 +41,8 @@ class Subjects:
 
     Attributes
     ----------
+    checks
+        By feature, for those with a constraint.
     uncounted
         Features of the baseline beyond `MAX_FEATURES`: they are logged, but have no series.
     """
@@ -46,6 +50,7 @@ class Subjects:
     def __init__(self, settings: Settings) -> None:
         self.distributions: dict[tuple[Subject, str], Distribution] = {}
         self.bins: dict[tuple[Subject, str], NumericBins | CategoricalBins] = {}
+        self.checks = {name: Check(each) for name, each in settings.constraints.items()}
         self._fill(settings)
         bins = {name: b for (s, name), b in self.bins.items() if s is Subject.FEATURE}
         self.categorical = {n: b for n, b in bins.items() if isinstance(b, CategoricalBins)}
@@ -148,6 +153,8 @@ class Counters:
         one number that is not added between processes: the greatest counts.
     dropped, internal_errors
         Faults, in the order of `DropReason` and `Stage`.
+    features, declared
+        By feature: those with bins, and those with a constraint only.
     extra
         Rows with a column that was not expected.
     named_classes, named_errors, named_extra
@@ -163,7 +170,8 @@ class Counters:
         names = len(sizes)
         sizes += [Names(limit=MAX_CLASSES).size, Names(limit=MAX_ERROR_TYPES).size]
         sizes += [Names(limit=MAX_EXTRA_COLUMNS).size, len(DropReason), len(Stage)]
-        sizes += [FeatureCounts.SIZE] * len(features)
+        declared = tuple(name for name in subjects.checks if name not in features)
+        sizes += [FeatureCounts.SIZE] * len((*features, *declared))
         sizes += [len(bins.names) for bins in subjects.bins.values()]
         ends = np.cumsum(sizes).tolist()
         self._sums = [end - 1 for end in ends[3:7]]
@@ -182,7 +190,18 @@ class Counters:
         self.named_extra = Named(ends[names + 1], ends[names + 2])
         self.dropped, self.internal_errors = next(views), next(views)
         self.features = {feature: FeatureCounts(next(views)) for feature in features}
+        self.declared = {feature: FeatureCounts(next(views)) for feature in declared}
         self.bins = {key: next(views) for key in subjects.bins}
+
+    def check(self, feature: str, found: Checked) -> None:
+        """Add what a constraint found in a column."""
+        if feature in self.features:  # its bins have counted the values
+            self.features[feature].invalid[CONSTRAINT] += found.broken
+            return
+        place = self.declared[feature]
+        place.values += found.values
+        place.missing += found.missing
+        place.invalid[CONSTRAINT] += found.broken
 
     def on_grid(self, array: Floats) -> Floats:
         """Return counts with the sums of histograms rounded down to `GRID`."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from prometheus_client.utils import floatToGoString
 
-from model_exporter.records import OTHER, Subject, Task
+from model_exporter.records import OTHER, InvalidReason, Subject, Task
 from model_exporter.sidecar.columns import REASONS
 from model_exporter.sidecar.counters import (
     MAX_CLASSES,
@@ -154,20 +154,27 @@ def _baseline_rows(reading: Reading) -> Iterable[Sample]:
 def _feature_values(reading: Reading) -> Iterable[Sample]:
     for feature, counts in reading.counters.features.items():
         yield "_total", {"feature": feature}, counts.values[0]
+    for feature, counts in reading.counters.declared.items():
+        yield "_total", {"feature": feature}, counts.values[0]
     uncounted = len(reading.subjects.uncounted)
     if uncounted:  # rows are captured as a whole: what one feature has seen, each has
-        yield "_total", {"feature": OTHER}, counts.values[0] * uncounted
+        first = next(iter(reading.counters.features.values()))
+        yield "_total", {"feature": OTHER}, first.values[0] * uncounted
 
 
 def _feature_missing(reading: Reading) -> Iterable[Sample]:
-    for feature, counts in reading.counters.features.items():
+    counters = reading.counters
+    for feature, counts in (counters.features | counters.declared).items():
         yield "_total", {"feature": feature}, counts.missing[0]
 
 
 def _feature_invalid(reading: Reading) -> Iterable[Sample]:
-    for feature, counts in reading.counters.features.items():
+    counters, constraints = reading.counters, reading.settings.constraints
+    for feature, counts in (counters.features | counters.declared).items():
         for reason, count in zip(REASONS, counts.invalid.tolist(), strict=True):
-            yield "_total", {"feature": feature, "reason": reason.value}, count
+            by_constraint = reason is InvalidReason.CONSTRAINT
+            if feature in (constraints if by_constraint else counters.features):
+                yield "_total", {"feature": feature, "reason": reason.value}, count
 
 
 def _schema_mismatch(reading: Reading) -> Iterable[Sample]:

@@ -199,13 +199,17 @@ class Fold:
     def count_features(
         self, columns: Mapping[str, Column], counters: Counters, *, block: int = BLOCK
     ) -> None:
-        """Add the columns of the baseline's features to `counters`, `block` rows at a time."""
+        """Add the columns of features to `counters`, those with bins `block` rows at a time."""
+        if not columns:
+            return
         size = len(next(iter(columns.values()), ()))
         for start in range(0, size, block):
             part = {name: columns[name][start : start + block] for name in counters.features}
             for name, found in self._counted(part):
                 counters.features[name].add(found)
                 counters.bins[Subject.FEATURE, name] += found.bins
+        for name, check in self.subjects.checks.items():
+            counters.check(name, check.count(columns[name]))
 
     def _count_row_features(self, columns: Mapping[str, Column]) -> None:
         # In one block: what is gained by staying in the cache is lost by waiting for the lock.

@@ -3,7 +3,7 @@
 import itertools
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from model_exporter.distribution import NumericDistribution, category_text
 from model_exporter.errors import ConfigError
 from model_exporter.records import Task
 from model_exporter.sidecar.clock import Clock
+from model_exporter.sidecar.constraints import Constraint
 from model_exporter.sidecar.labels import class_namer
 
 LATENCY_BUCKETS = (
@@ -49,7 +50,7 @@ class Settings(NamedTuple):
     ----------
     columns
         The features captured from a row: the baseline's, in its order, then those that only the
-        log needs.
+        log or a constraint needs.
     """
 
     name: str
@@ -67,13 +68,14 @@ class Settings(NamedTuple):
     multiprocess_dir: Path | None
     strict: bool
     clock: Clock
+    constraints: Mapping[str, Constraint]
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Feature names, without repetition."""
         baseline = tuple(self.baseline.features) if self.baseline else ()
         extra = (*self.log.features, *self.log.segments) if self.log else ()
-        return tuple(dict.fromkeys((*baseline, *extra)))
+        return tuple(dict.fromkeys((*baseline, *extra, *self.constraints)))
 
     def class_namer(self) -> Callable[[Any], str | None]:
         """Return what gives the text of a predicted class."""

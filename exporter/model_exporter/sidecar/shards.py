@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from model_exporter.records import Task
 from model_exporter.sidecar import shard_dir, shard_file
+from model_exporter.sidecar.columns import REASONS
 from model_exporter.sidecar.counters import MAX_CLASSES, MAX_ERROR_TYPES, MAX_EXTRA_COLUMNS
 from model_exporter.sidecar.faults import DropReason, Faults, Stage
 from model_exporter.sidecar.fold import Fold
@@ -188,6 +189,7 @@ def _identity(settings: Settings, fold: Fold) -> bytes:
         "buckets": (settings.latency_buckets, BATCH_BUCKETS, output),
         "limits": (MAX_CLASSES, MAX_ERROR_TYPES, MAX_EXTRA_COLUMNS),
         "faults": (*DropReason, *Stage),
+        "features": (tuple(fold.counters.declared), REASONS),
         "size": fold.counters.array.size,
     }
     checksum = hashlib.sha256(json.dumps(layout).encode()).hexdigest()
