@@ -97,6 +97,7 @@ def _features(settings: Settings, subjects: Subjects) -> dict[str, int]:
 
 def _health(settings: Settings, _: Subjects) -> dict[str, int]:
     found = {
+        "model_input_timestamp_seconds": int(bool(settings.event_time)),
         "model_exporter_dropped_total": len(DropReason),
         "model_exporter_internal_errors_total": len(Stage),
     }

@@ -144,7 +144,7 @@ class BatchSteps:
             columns = self._capture.capture(args, kwargs, shapes=shapes)
             call.captured = len(next(iter(columns.values()), ()))
             settings = self._pipeline.settings
-            if settings.baseline is not None or settings.constraints:
+            if settings.baseline is not None or settings.constraints or settings.event_time:
                 call.counts = self._counts(columns)
             if settings.baseline is not None:
                 call.shapes = shapes

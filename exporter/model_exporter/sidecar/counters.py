@@ -22,7 +22,7 @@ from model_exporter.sidecar.faults import DropReason, Stage
 from model_exporter.sidecar.labels import Names
 from model_exporter.sidecar.numeric import NumericFeatures
 from model_exporter.sidecar.settings import BATCH_BUCKETS, SCORE_BUCKETS, Settings
-from model_exporter.sidecar.tally import Floats, Named
+from model_exporter.sidecar.tally import GREATEST, Floats, Named
 
 MAX_CLASSES = 50
 MAX_ERROR_TYPES = 20
@@ -148,9 +148,9 @@ class Counters:
     ----------
     requests, rows
         Ended calls and predicted rows, shape (1,).
-    last_ns
-        Unix time in nanoseconds when the newest call ended, shape (1,); 0 before the first. The
-        one number that is not added between processes: the greatest counts.
+    last_ns, input_ns
+        Unix time in nanoseconds when the newest call ended, and of the newest input, shape (1,);
+        0 before the first. The numbers that are not added: the greatest counts.
     dropped, internal_errors
         Faults, in the order of `DropReason` and `Stage`.
     features, declared
@@ -165,7 +165,13 @@ class Counters:
         regression = settings.task is Task.REGRESSION
         output = settings.value_buckets if regression else SCORE_BUCKETS
         features = tuple(f for s, f in subjects.bins if s is Subject.FEATURE)
-        sizes = [1, 1, 1, *map(Histogram.size, (settings.latency_buckets, BATCH_BUCKETS, output))]
+        sizes = [
+            1,
+            1,
+            1,
+            1,
+            *map(Histogram.size, (settings.latency_buckets, BATCH_BUCKETS, output)),
+        ]
         sizes += [Histogram.size(settings.latency_buckets), 1]
         names = len(sizes)
         sizes += [Names(limit=MAX_CLASSES).size, Names(limit=MAX_ERROR_TYPES).size]
@@ -174,11 +180,12 @@ class Counters:
         sizes += [FeatureCounts.SIZE] * len((*features, *declared))
         sizes += [len(bins.names) for bins in subjects.bins.values()]
         ends = np.cumsum(sizes).tolist()
-        self._sums = [end - 1 for end in ends[3:7]]
+        self._sums = [end - 1 for end in ends[4:8]]
         self._unit = max(map(abs, output)) if regression else 1.0
         self.array = np.zeros(ends[-1]) if array is None else array
         views = iter([self.array[e - s : e] for e, s in zip(ends, sizes, strict=True)])
         self.requests, self.rows, self.last_ns = next(views), next(views), next(views)
+        self.input_ns = next(views)
         self.latency = Histogram(settings.latency_buckets, next(views))
         self.batch_rows = Histogram(BATCH_BUCKETS, next(views))
         self.output = Histogram(output, next(views))
@@ -192,6 +199,12 @@ class Counters:
         self.features = {feature: FeatureCounts(next(views)) for feature in features}
         self.declared = {feature: FeatureCounts(next(views)) for feature in declared}
         self.bins = {key: next(views) for key in subjects.bins}
+
+    def add(self, array: Floats) -> None:
+        """Add the counts of another array."""
+        newest = np.maximum(self.array[GREATEST], array[GREATEST])
+        self.array += array
+        self.array[GREATEST] = newest
 
     def check(self, feature: str, found: Checked) -> None:
         """Add what a constraint found in a column."""

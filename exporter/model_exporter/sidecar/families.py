@@ -187,6 +187,11 @@ def _last_prediction(reading: Reading) -> Iterable[Sample]:
         yield "", {}, reading.counters.last_ns[0] * NS
 
 
+def _input_timestamp(reading: Reading) -> Iterable[Sample]:
+    if reading.counters.input_ns[0]:
+        yield "", {}, reading.counters.input_ns[0] * NS
+
+
 def _dropped(reading: Reading) -> Iterable[Sample]:
     for reason, count in zip(DropReason, reading.counters.dropped.tolist(), strict=True):
         yield "_total", {"reason": reason.value}, count
@@ -266,6 +271,7 @@ SAMPLES: dict[str, Callable[[Reading], Iterable[Sample]]] = {
     "model_feature_invalid_total": _feature_invalid,
     "model_schema_mismatch_total": _schema_mismatch,
     "model_last_prediction_timestamp_seconds": _last_prediction,
+    "model_input_timestamp_seconds": _input_timestamp,
     "model_exporter_dropped_total": _dropped,
     "model_exporter_internal_errors_total": _internal_errors,
     "model_exporter_shards": _shards,

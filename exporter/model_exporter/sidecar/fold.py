@@ -19,6 +19,7 @@ from model_exporter.sidecar.counters import (
     Counters,
     Subjects,
 )
+from model_exporter.sidecar.event_time import newest_ns
 from model_exporter.sidecar.faults import Faults, Stage
 from model_exporter.sidecar.labels import Lookup, Names
 from model_exporter.sidecar.outputs import OutputReader, Outputs
@@ -178,7 +179,7 @@ class Fold:
         self.counters.rows += batch.rows
         self.counters.batch_rows.add(np.array([batch.rows], dtype=np.float64))
         if batch.counts is not None:
-            self.counters.array += batch.counts
+            self.counters.add(batch.counts)
         self._guard(self._count_shapes, batch.shapes)
         if not batch.rows:
             return
@@ -210,6 +211,10 @@ class Fold:
                 counters.bins[Subject.FEATURE, name] += found.bins
         for name, check in self.subjects.checks.items():
             counters.check(name, check.count(columns[name]))
+        if self.settings.event_time:
+            now = self.settings.clock.wall_ns()
+            newest = newest_ns(columns[self.settings.event_time], now)
+            counters.input_ns[0] = max(counters.input_ns[0], newest)
 
     def _count_row_features(self, columns: Mapping[str, Column]) -> None:
         # In one block: what is gained by staying in the cache is lost by waiting for the lock.

@@ -48,6 +48,9 @@ class ModelMonitor(BatchJob):
     constraints
         What the values of a feature must be, by its name; also of features that are not in the
         baseline. What breaks one counts in `model_feature_invalid_total{reason="constraint"}`.
+    event_time
+        The column that tells when an input came to be, for `model_input_timestamp_seconds`:
+        datetimes (UTC if they do not say), ISO 8601 texts or Unix seconds.
     multiprocess_dir
         Directory in which the worker processes of a server share their counts, so that a scrape
         of any of them is the sum of all; by default that of the environment variable
@@ -117,6 +120,7 @@ class ModelMonitor(BatchJob):
         segments: Iterable[str] = (),
         multiprocess_dir: str | os.PathLike[str] | None = None,
         constraints: Mapping[str, Constraint] | None = None,
+        event_time: str = "",
         registry: CollectorRegistry | None = None,
         classes: Iterable[object] = (),
         positive_label: object = None,
@@ -163,6 +167,7 @@ class ModelMonitor(BatchJob):
             strict=strict,
             clock=clock,
             constraints=read_constraints(constraints),
+            event_time=checks.text("event_time", event_time),
         )
         self._collector = collector_of(self.registry)
         self._pipeline = self._collector.adopt(settings)

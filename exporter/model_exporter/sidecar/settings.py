@@ -50,7 +50,7 @@ class Settings(NamedTuple):
     ----------
     columns
         The features captured from a row: the baseline's, in its order, then those that only the
-        log or a constraint needs.
+        log, a constraint or `event_time` needs.
     """
 
     name: str
@@ -69,13 +69,15 @@ class Settings(NamedTuple):
     strict: bool
     clock: Clock
     constraints: Mapping[str, Constraint]
+    event_time: str
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Feature names, without repetition."""
         baseline = tuple(self.baseline.features) if self.baseline else ()
+        event = (self.event_time,) if self.event_time else ()
         extra = (*self.log.features, *self.log.segments) if self.log else ()
-        return tuple(dict.fromkeys((*baseline, *extra, *self.constraints)))
+        return tuple(dict.fromkeys((*baseline, *extra, *self.constraints, *event)))
 
     def class_namer(self) -> Callable[[Any], str | None]:
         """Return what gives the text of a predicted class."""

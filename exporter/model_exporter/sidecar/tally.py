@@ -10,8 +10,8 @@ from model_exporter.sidecar.window import EMPTY, Digest, pooled
 
 Floats = NDArray[np.float64]
 
-LAST_NS = 2
-"""Place of `Counters.last_ns`: the one number of which the greatest counts, not the sum."""
+GREATEST = slice(2, 4)
+"""Place of `Counters.last_ns` and `input_ns`: of these the greatest counts, not the sum."""
 
 
 class Named(NamedTuple):
@@ -75,10 +75,10 @@ def added(
 ) -> Tally:
     """Return the sum; where there are more names than slots, those of the first have them.
 
-    What counts of the time of the newest call is the greatest; windows are pooled.
+    What counts of the time of the newest call and input is the greatest; windows are pooled.
     """
     total = np.sum([tally.array for tally in tallies], axis=0)
-    total[LAST_NS] = max(tally.array[LAST_NS] for tally in tallies)
+    total[GREATEST] = np.max([tally.array[GREATEST] for tally in tallies], axis=0)
     class_names, class_slots = _named(total, tallies, [t.classes for t in tallies], classes)
     error_names, _ = _named(total, tallies, [t.errors for t in tallies], errors)
     extra_names, _ = _named(total, tallies, [t.extra for t in tallies], extra)
