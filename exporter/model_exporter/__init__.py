@@ -20,6 +20,7 @@ from model_exporter.errors import (
 
 if TYPE_CHECKING:
     from model_exporter.baseline import Baseline
+    from model_exporter.sidecar.constraints import Constraint
     from model_exporter.sidecar.monitor import ModelMonitor
 
 __version__ = "0.1.0"
@@ -28,6 +29,7 @@ __all__ = [
     "Baseline",
     "BaselineError",
     "ConfigError",
+    "Constraint",
     "DeliveryError",
     "ModelExporterError",
     "ModelMonitor",
@@ -40,6 +42,7 @@ __all__ = [
 # touch, and both import this package.
 _AT_FIRST_USE = {
     "Baseline": "model_exporter.baseline",
+    "Constraint": "model_exporter.sidecar.constraints",
     "ModelMonitor": "model_exporter.sidecar.monitor",
 }
 

@@ -116,7 +116,12 @@ def _add_check_config(commands: "Commands") -> None:
 
 
 def _add_catalogue(commands: "Commands") -> None:
-    command = commands.add_parser("catalogue", help="list every metric family")
+    command = commands.add_parser("catalogue", help="list every metric family, or its price")
+    command.add_argument(
+        "--estimate", type=Path, metavar="BASELINE", help="series of a model with this baseline"
+    )
+    command.add_argument("--versions", type=int, default=1, help="live versions of the model")
+    command.add_argument("--replicas", type=int, default=1, help="scraped processes")
     command.set_defaults(run=_catalogue)
 
 
@@ -210,9 +215,14 @@ def _check_config(options: argparse.Namespace) -> int:
     return 0
 
 
-def _catalogue(_: argparse.Namespace) -> int:
+def _catalogue(options: argparse.Namespace) -> int:
     from model_exporter.catalogue import FAMILIES
 
+    if options.estimate is not None:
+        from model_exporter.sidecar.bill import price
+
+        print(price(options.estimate, versions=options.versions, replicas=options.replicas))
+        return 0
     for family in FAMILIES:
         print(f"{family.name} ({family.kind}, {family.side})")
         print(f"    {family.help}")

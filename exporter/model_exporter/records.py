@@ -34,6 +34,15 @@ class InvalidReason(enum.StrEnum):
     UNSEEN = "unseen"
     TYPE = "type"
     NOT_FINITE = "not_finite"
+    CONSTRAINT = "constraint"
+    """Breaks what the user declared."""
+
+
+class MismatchReason(enum.StrEnum):
+    """How the columns of an input differ from the features of the baseline."""
+
+    MISSING_COLUMN = "missing_column"
+    EXTRA_COLUMN = "extra_column"
 
 
 class LabelOutcome(enum.StrEnum):

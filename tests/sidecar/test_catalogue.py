@@ -43,9 +43,9 @@ NOT_OF = {task: {*families, *SHARED} for task, families in NOT_OF.items()}
 
 def with_traffic(make: Callable[..., ModelMonitor], task: str, baseline: Baseline) -> ModelMonitor:
     """Return a monitor that has seen a row, a batch, a stream and an error."""
-    monitor = make(baseline=baseline, version="1")
+    monitor = make(baseline=baseline, version="1", event_time="at")
     predict = monitor(lambda row: OUTPUTS[task])
-    predict({"age": 30, "country": "de"})
+    predict({"age": 30, "country": "de", "at": 1_700_000_000})
     predict_all = monitor(batch=True)(lambda rows: [OUTPUTS[task]] * len(rows))
     predict_all([{"age": None, "country": "xx"}, {"age": math.inf, "country": ""}])
 
@@ -159,6 +159,7 @@ def test_known_series_exist_at_zero_before_the_first_call(
         "model_prediction_quantile",
         "model_predicted_class_ratio",
         "model_last_prediction_timestamp_seconds",
+        "model_input_timestamp_seconds",
     }
     assert set(served) == {f.name for f in SIDECAR_FAMILIES} - NOT_OF[task] - later
     counters = [m for m in served.values() if m.type == "counter"]

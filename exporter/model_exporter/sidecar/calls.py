@@ -24,6 +24,7 @@ from model_exporter.sidecar.ids import next_request_id, row_ids
 from model_exporter.sidecar.outputs import SCALARS
 from model_exporter.sidecar.pipeline import Pipeline
 from model_exporter.sidecar.recorder import FIXED, BatchCall
+from model_exporter.sidecar.schema import Shape
 
 Begin = Callable[[Arguments, Keywords], Any]
 Finish = Callable[[Any, int, int, Any], None]
@@ -51,6 +52,7 @@ class RowSteps:
             place=place,
             features=hooks.features,
             faults=pipeline.faults,
+            note=pipeline.recorder.note if pipeline.settings.baseline else None,
         )
         self.scalars = frozenset() if hooks.output else SCALARS
         self.begin = self._begin(hooks.prediction_id)
@@ -65,8 +67,10 @@ class RowSteps:
     @property
     def is_packed(self) -> bool:
         """Whether the features of a plain row can be kept as the bytes of numbers alone."""
-        numeric = tuple(self._pipeline.fold.subjects.numeric.names)
-        return self.is_plain and numeric == self._pipeline.settings.columns
+        subjects, settings = self._pipeline.fold.subjects, self._pipeline.settings
+        if subjects.checks or settings.event_time:  # they read columns, not a matrix
+            return False
+        return self.is_plain and tuple(subjects.numeric.names) == settings.columns
 
     def _begin(self, prediction_id: Callable[..., Any] | None) -> Begin:
         capture = self.capture.begin()
@@ -155,10 +159,14 @@ class BatchSteps:
         """Count the features of a call and keep what the log needs."""
         call = BatchCall()
         try:
-            columns = self._capture.capture(args, kwargs)
+            shapes: list[Shape] = []
+            columns = self._capture.capture(args, kwargs, shapes=shapes)
             call.captured = len(next(iter(columns.values()), ()))
-            if self._pipeline.settings.baseline is not None:
+            settings = self._pipeline.settings
+            if settings.baseline is not None or settings.constraints or settings.event_time:
                 call.counts = self._counts(columns)
+            if settings.baseline is not None:
+                call.shapes = shapes
             if self._pipeline.log is not None or self._pipeline.fold.taps:
                 call.log_columns = {name: _own(column) for name, column in columns.items()}
         except Exception as error:

@@ -1,6 +1,7 @@
 """Takes feature values and ids from the arguments of a call, before the model can change them."""
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from model_exporter.errors import ConfigError
 from model_exporter.sidecar.columns import NOT_CAPTURED, Column, as_numpy
 from model_exporter.sidecar.faults import Faults, Stage, TelemetryError
+from model_exporter.sidecar.schema import Shape, names_of_frame, shape_of, shapes_of
 
 Arguments = tuple[Any, ...]
 Keywords = dict[str, Any]
@@ -86,6 +88,8 @@ class RowCapture:
     positional
         How many of them, from the first, a list or an array gives by position: those of the
         baseline; 0 without one.
+    note
+        Takes the names in a row that has others than the columns; None without a baseline.
     """
 
     def __init__(
@@ -96,10 +100,12 @@ class RowCapture:
         place: Place,
         features: Hook | None,
         faults: Faults,
+        note: Callable[[tuple[Any, ...]], None] | None = None,
     ) -> None:
         self._columns = tuple(columns)
+        self._note = note
         self._positional = positional
-        self._padding = (None,) * (len(columns) - positional)
+        self._padding = (NOT_CAPTURED,) * (len(columns) - positional)
         self._place = place
         self._features = features
         self._faults = faults
@@ -109,6 +115,16 @@ class RowCapture:
     def whole(self) -> int:
         """Length of a list that is a whole row; -1 where none is."""
         return -1 if self._padding else self._positional
+
+    @property
+    def width(self) -> int:
+        """Length of a dict with all columns beyond which it has others; see `wide`."""
+        return sys.maxsize if self._note is None else len(self._columns)
+
+    def wide(self, row: Mapping[Any, Any]) -> None:
+        """Take note of a row that has other names than the columns."""
+        if self._note is not None:
+            self._note(shape_of(row, self._columns))
 
     @property
     def getter(self) -> Callable[[dict[str, Any]], tuple[Any, ...]] | None:
@@ -124,6 +140,7 @@ class RowCapture:
         list from first to last costs least.
         """
         index, get, slow, whole = self._place.index, self.getter, self.capture, self.whole
+        width, wide = self.width, self.wide
         if not self._columns:
             return lambda args, kwargs: [0, 0, 0]
         if self._features is None and not self._place.exists:
@@ -136,7 +153,10 @@ class RowCapture:
                 row = args[index]
                 kind = type(row)
                 if kind is dict:
-                    return [0, 0, 0, *get(row)]
+                    record = [0, 0, 0, *get(row)]
+                    if len(row) > width:
+                        wide(row)
+                    return record
                 if (kind is list or kind is tuple) and len(row) == whole:
                     return [0, 0, 0, *row]
                 if kind is np.ndarray and row.shape == (whole,):
@@ -160,6 +180,8 @@ class RowCapture:
     def _values(self, row: Any) -> Sequence[Any]:
         row = _single(row)
         if isinstance(row, Mapping):
+            if len(row) != len(self._columns) or not all(n in row for n in self._columns):
+                self.wide(row)
             return [row.get(name) for name in self._columns]
         values = row.tolist() if isinstance(row, np.ndarray) else row
         if isinstance(values, (list, tuple)) and len(values) == self._positional > 0:
@@ -193,8 +215,13 @@ class BatchCapture:
         self._place = place
         self._features = features
 
-    def capture(self, args: Arguments, kwargs: Keywords) -> dict[str, Column]:
-        """Return the columns of a call's rows; raises where it cannot."""
+    def capture(
+        self, args: Arguments, kwargs: Keywords, *, shapes: list[Shape]
+    ) -> dict[str, Column]:
+        """Return the columns of a call's rows; raises where it cannot.
+
+        Adds the names that its rows came under, if any, to `shapes`.
+        """
         if not self._columns or (self._features is None and not self._place.exists):
             return {}
         if self._features is not None:
@@ -205,7 +232,8 @@ class BatchCapture:
         size = len(next(iter(found.values()), ()))
         if any(len(column) != size for column in found.values()):
             raise TelemetryError("the columns of a batch differ in length")
-        absent = [None] * size
+        shapes.extend(shapes_of(table, size, self._columns))
+        absent = [None if shapes else NOT_CAPTURED] * size  # by position, no more can be known
         return {name: found.get(name, absent) for name in self._columns}
 
     def _columns_of(self, table: Any) -> dict[str, Column]:
@@ -234,8 +262,7 @@ class BatchCapture:
 
 
 def _columns_of_frame(table: Any) -> dict[str, Column]:
-    names = getattr(table, "column_names", None)  # `columns` of an Arrow table are its values
-    return {str(n): _as_column(table[n]) for n in (table.columns if names is None else names)}
+    return {str(name): _as_column(table[name]) for name in names_of_frame(table)}
 
 
 def _as_column(values: Any) -> Column:

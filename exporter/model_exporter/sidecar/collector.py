@@ -13,6 +13,7 @@ from model_exporter.sidecar.families import SAMPLES, Reading
 from model_exporter.sidecar.faults import Stage
 from model_exporter.sidecar.pipeline import Pipeline
 from model_exporter.sidecar.settings import Settings
+from model_exporter.sidecar.versions import MAX_VERSIONS, Key, OtherVersions
 
 _collectors: "weakref.WeakKeyDictionary[CollectorRegistry, ModelCollector]" = (
     weakref.WeakKeyDictionary()
@@ -27,26 +28,44 @@ class ModelCollector(Collector):
     """Collects the families of all monitors registered with one registry."""
 
     def __init__(self) -> None:
-        self._pipelines: dict[tuple[str, str], Pipeline] = {}
+        self._pipelines: dict[Key, Pipeline] = {}
+        self._others = OtherVersions()
 
     def adopt(self, settings: Settings) -> Pipeline:
         """Return the pipeline of a model version: the one it has, or a new one.
 
         A module that is reloaded makes its monitors anew; they go on counting where they were.
-        With other settings, or after `close`, a new pipeline takes the place of the old.
+        With other settings, or after `close`, a new pipeline takes the place of the old. Beyond
+        `MAX_VERSIONS` of a model, closed versions make room; if all live, the new one is pooled.
         """
         key = (settings.name, settings.version)
-        known = self._pipelines.get(key)
+        known = self.find(*key)
         if known is not None and not known.closed and known.settings.same_as(settings):
             return known
-        self._pipelines[key] = Pipeline(settings)
+        pipeline = Pipeline(settings)
+        if key in self._others or not self._has_room(key):
+            self._others.add(key, pipeline)
+        else:
+            self._pipelines[key] = pipeline
         if known is not None:
             known.retire()
-        return self._pipelines[key]
+        return pipeline
+
+    def _has_room(self, key: Key) -> bool:
+        if key in self._pipelines:
+            return True
+        versions = [known for known in self._pipelines if known[0] == key[0]]
+        if len(versions) < MAX_VERSIONS:
+            return True
+        closed = next((known for known in versions if self._pipelines[known].closed), None)
+        if closed is not None:
+            self._pipelines.pop(closed).retire()
+        return closed is not None
 
     def find(self, name: str, version: str) -> Pipeline | None:
         """Return the pipeline of a model version, if it has one here."""
-        return self._pipelines.get((name, version))
+        key = (name, version)
+        return self._pipelines.get(key) or self._others.find(key)
 
     def describe(self) -> Iterable[Metric]:
         """Return the families without samples: their names are taken."""
@@ -65,10 +84,13 @@ class ModelCollector(Collector):
                 readings.append(Reading(pipeline))
             except Exception as error:
                 pipeline.faults.error(Stage.COLLECT, error)
+        pooled = self._others.samples()
         for family in SIDECAR_FAMILIES:
             metric = _metric(family)
             for reading in readings:
                 _fill(metric, family, reading)
+            for suffix, labels, value in pooled.get(family.name, ()):
+                metric.add_sample(metric.name + suffix, labels, float(value))
             if metric.samples:
                 yield metric
 

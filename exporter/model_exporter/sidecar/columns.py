@@ -25,6 +25,7 @@ REASONS = tuple(InvalidReason)
 OUT_OF_RANGE = REASONS.index(InvalidReason.OUT_OF_RANGE)
 UNSEEN = REASONS.index(InvalidReason.UNSEEN)
 TYPE = REASONS.index(InvalidReason.TYPE)
+CONSTRAINT = REASONS.index(InvalidReason.CONSTRAINT)
 NOT_FINITE = REASONS.index(InvalidReason.NOT_FINITE)
 
 BLOCK = 32_768

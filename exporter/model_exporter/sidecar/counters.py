@@ -8,22 +8,27 @@ import math
 import numpy as np
 
 from model_exporter.distribution import Distribution, category_text
-from model_exporter.records import Subject, Task
+from model_exporter.records import OTHER, Subject, Task
 from model_exporter.sidecar.columns import (
+    CONSTRAINT,
     REASONS,
     CategoricalBins,
     ColumnCounts,
     NumericBins,
     bins_of,
 )
+from model_exporter.sidecar.constraints import Check, Checked
 from model_exporter.sidecar.faults import DropReason, Stage
 from model_exporter.sidecar.labels import Names
 from model_exporter.sidecar.numeric import NumericFeatures
 from model_exporter.sidecar.settings import BATCH_BUCKETS, SCORE_BUCKETS, Settings
-from model_exporter.sidecar.tally import Floats, Named
+from model_exporter.sidecar.tally import GREATEST, Floats, Named
 
 MAX_CLASSES = 50
 MAX_ERROR_TYPES = 20
+MAX_EXTRA_COLUMNS = 20
+MAX_FEATURES = 200
+"""Features of a baseline that are counted: at ten bins a feature, some 5,000 series."""
 GRID = 2.0**-20
 """Where several processes add theirs, the sums of histograms are multiples of this: in seconds,
 rows, scores, or the size of a regression's greatest bucket. Multiples of a power of two add
@@ -32,11 +37,20 @@ look like a restart, and `rate()` would count it all again."""
 
 
 class Subjects:
-    """The distributions of a baseline, in the order of the layout, with the counter of each."""
+    """The distributions of a baseline, in the order of the layout, with the counter of each.
+
+    Attributes
+    ----------
+    checks
+        By feature, for those with a constraint.
+    uncounted
+        Features of the baseline beyond `MAX_FEATURES`: they are logged, but have no series.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.distributions: dict[tuple[Subject, str], Distribution] = {}
         self.bins: dict[tuple[Subject, str], NumericBins | CategoricalBins] = {}
+        self.checks = {name: Check(each) for name, each in settings.constraints.items()}
         self._fill(settings)
         bins = {name: b for (s, name), b in self.bins.items() if s is Subject.FEATURE}
         self.categorical = {n: b for n, b in bins.items() if isinstance(b, CategoricalBins)}
@@ -47,11 +61,17 @@ class Subjects:
     def _fill(self, settings: Settings) -> None:
         self._class_name = settings.class_namer()
         baseline = settings.baseline
+        self.uncounted: dict[str, NumericBins | CategoricalBins] = {}
         self.checksum = "" if baseline is None else baseline.checksum  # once: it is not cheap
         if baseline is None:
             return
-        for name, distribution in baseline.features.items():
-            self._add(Subject.FEATURE, name, distribution)
+        for place, (name, distribution) in enumerate(baseline.features.items()):
+            if place < MAX_FEATURES:
+                self._add(Subject.FEATURE, name, distribution)
+            else:
+                self.uncounted[name] = bins_of(distribution)
+        if self.uncounted:
+            _warn(len(self.uncounted))
         self._add(Subject.PREDICTION, "", baseline.prediction)
         for name, scores in baseline.scores.items():
             self._add(Subject.SCORE, name, scores)
@@ -60,6 +80,18 @@ class Subjects:
         text = self._class_name if subject is Subject.PREDICTION else category_text
         self.distributions[subject, feature] = distribution
         self.bins[subject, feature] = bins_of(distribution, text=text)
+
+
+def _warn(features: int) -> None:
+    import logging  # not free, and most processes never need it
+
+    logging.getLogger("model_exporter").warning(
+        "the baseline has %d features more than the %d that are counted; the values of these are "
+        "counted together, as the feature %r; order the baseline by importance",
+        features,
+        MAX_FEATURES,
+        OTHER,
+    )
 
 
 class Histogram:
@@ -87,14 +119,15 @@ class Histogram:
 class FeatureCounts:
     """A feature's place in the array."""
 
-    __slots__ = ("invalid", "missing", "values")
+    __slots__ = ("absent", "invalid", "missing", "values")
 
-    SIZE = 2 + len(REASONS)
+    SIZE = 3 + len(REASONS)
 
     def __init__(self, place: Floats) -> None:
         self.values = place[0:1]
         self.missing = place[1:2]
-        self.invalid = place[2:]
+        self.absent = place[2:3]
+        self.invalid = place[3:]
 
     def add(self, counts: ColumnCounts) -> None:
         """Add a column's counts, but for its bins."""
@@ -117,43 +150,73 @@ class Counters:
     ----------
     requests, rows
         Ended calls and predicted rows, shape (1,).
-    last_ns
-        Unix time in nanoseconds when the newest call ended, shape (1,); 0 before the first. The
-        one number that is not added between processes: the greatest counts.
+    last_ns, input_ns
+        Unix time in nanoseconds when the newest call ended, and of the newest input, shape (1,);
+        0 before the first. The numbers that are not added: the greatest counts.
     dropped, internal_errors
         Faults, in the order of `DropReason` and `Stage`.
-    named_classes, named_errors
-        Where `classes` and `errors` are in the array.
+    features, declared
+        By feature: those with bins, and those with a constraint only.
+    extra
+        Rows with a column that was not expected.
+    named_classes, named_errors, named_extra
+        Where `classes`, `errors` and `extra` are in the array.
     """
 
     def __init__(self, settings: Settings, subjects: Subjects, array: Floats | None = None) -> None:
         regression = settings.task is Task.REGRESSION
         output = settings.value_buckets if regression else SCORE_BUCKETS
         features = tuple(f for s, f in subjects.bins if s is Subject.FEATURE)
-        sizes = [1, 1, 1, *map(Histogram.size, (settings.latency_buckets, BATCH_BUCKETS, output))]
+        sizes = [
+            1,
+            1,
+            1,
+            1,
+            *map(Histogram.size, (settings.latency_buckets, BATCH_BUCKETS, output)),
+        ]
         sizes += [Histogram.size(settings.latency_buckets), 1]
         names = len(sizes)
         sizes += [Names(limit=MAX_CLASSES).size, Names(limit=MAX_ERROR_TYPES).size]
-        sizes += [len(DropReason), len(Stage)]
-        sizes += [FeatureCounts.SIZE] * len(features)
+        sizes += [Names(limit=MAX_EXTRA_COLUMNS).size, len(DropReason), len(Stage)]
+        declared = tuple(name for name in subjects.checks if name not in features)
+        sizes += [FeatureCounts.SIZE] * len((*features, *declared))
         sizes += [len(bins.names) for bins in subjects.bins.values()]
         ends = np.cumsum(sizes).tolist()
-        self._sums = [end - 1 for end in ends[3:7]]
+        self._sums = [end - 1 for end in ends[4:8]]
         self._unit = max(map(abs, output)) if regression else 1.0
         self.array = np.zeros(ends[-1]) if array is None else array
         views = iter([self.array[e - s : e] for e, s in zip(ends, sizes, strict=True)])
         self.requests, self.rows, self.last_ns = next(views), next(views), next(views)
+        self.input_ns = next(views)
         self.latency = Histogram(settings.latency_buckets, next(views))
         self.batch_rows = Histogram(BATCH_BUCKETS, next(views))
         self.output = Histogram(output, next(views))
         self.first_chunk = Histogram(settings.latency_buckets, next(views))
         self.chunks = next(views)
-        self.classes, self.errors = next(views), next(views)
+        self.classes, self.errors, self.extra = next(views), next(views), next(views)
         self.named_classes = Named(ends[names - 1], ends[names])
         self.named_errors = Named(ends[names], ends[names + 1])
+        self.named_extra = Named(ends[names + 1], ends[names + 2])
         self.dropped, self.internal_errors = next(views), next(views)
         self.features = {feature: FeatureCounts(next(views)) for feature in features}
+        self.declared = {feature: FeatureCounts(next(views)) for feature in declared}
         self.bins = {key: next(views) for key in subjects.bins}
+
+    def add(self, array: Floats) -> None:
+        """Add the counts of another array."""
+        newest = np.maximum(self.array[GREATEST], array[GREATEST])
+        self.array += array
+        self.array[GREATEST] = newest
+
+    def check(self, feature: str, found: Checked) -> None:
+        """Add what a constraint found in a column."""
+        if feature in self.features:  # its bins have counted the values
+            self.features[feature].invalid[CONSTRAINT] += found.broken
+            return
+        place = self.declared[feature]
+        place.values += found.values
+        place.missing += found.missing
+        place.invalid[CONSTRAINT] += found.broken
 
     def on_grid(self, array: Floats) -> Floats:
         """Return counts with the sums of histograms rounded down to `GRID`."""

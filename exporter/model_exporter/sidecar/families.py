@@ -5,11 +5,18 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from prometheus_client.utils import floatToGoString
 
-from model_exporter.records import OTHER, Subject, Task
+from model_exporter.records import OTHER, InvalidReason, Subject, Task
 from model_exporter.sidecar.columns import REASONS
-from model_exporter.sidecar.counters import MAX_CLASSES, MAX_ERROR_TYPES, Counters, Histogram
+from model_exporter.sidecar.counters import (
+    MAX_CLASSES,
+    MAX_ERROR_TYPES,
+    MAX_EXTRA_COLUMNS,
+    Counters,
+    Histogram,
+)
 from model_exporter.sidecar.faults import DropReason, Stage
 from model_exporter.sidecar.pipeline import Pipeline
+from model_exporter.sidecar.schema import mismatches
 from model_exporter.sidecar.window import LEVELS
 
 Sample = tuple[str, dict[str, str], float]
@@ -36,6 +43,7 @@ class Reading:
         self.window = tally.window
         self.class_items = _slots(tally.classes, MAX_CLASSES)
         self.error_items = _slots(tally.errors, MAX_ERROR_TYPES)
+        self.extra_items = _slots(tally.extra, MAX_EXTRA_COLUMNS)
         self.in_progress = tally.in_progress
         self.subjects = fold.subjects
         self.counters = Counters(settings, fold.subjects, tally.array)
@@ -146,22 +154,42 @@ def _baseline_rows(reading: Reading) -> Iterable[Sample]:
 def _feature_values(reading: Reading) -> Iterable[Sample]:
     for feature, counts in reading.counters.features.items():
         yield "_total", {"feature": feature}, counts.values[0]
+    for feature, counts in reading.counters.declared.items():
+        yield "_total", {"feature": feature}, counts.values[0]
+    uncounted = len(reading.subjects.uncounted)
+    if uncounted:  # rows are captured as a whole: what one feature has seen, each has
+        first = next(iter(reading.counters.features.values()))
+        yield "_total", {"feature": OTHER}, first.values[0] * uncounted
 
 
 def _feature_missing(reading: Reading) -> Iterable[Sample]:
-    for feature, counts in reading.counters.features.items():
+    counters = reading.counters
+    for feature, counts in (counters.features | counters.declared).items():
         yield "_total", {"feature": feature}, counts.missing[0]
 
 
 def _feature_invalid(reading: Reading) -> Iterable[Sample]:
-    for feature, counts in reading.counters.features.items():
+    counters, constraints = reading.counters, reading.settings.constraints
+    for feature, counts in (counters.features | counters.declared).items():
         for reason, count in zip(REASONS, counts.invalid.tolist(), strict=True):
-            yield "_total", {"feature": feature, "reason": reason.value}, count
+            by_constraint = reason is InvalidReason.CONSTRAINT
+            if feature in (constraints if by_constraint else counters.features):
+                yield "_total", {"feature": feature, "reason": reason.value}, count
+
+
+def _schema_mismatch(reading: Reading) -> Iterable[Sample]:
+    for name, reason, count in mismatches(reading.counters, dict(reading.extra_items)):
+        yield "_total", {"feature": name, "reason": reason.value}, count
 
 
 def _last_prediction(reading: Reading) -> Iterable[Sample]:
     if reading.counters.last_ns[0]:
         yield "", {}, reading.counters.last_ns[0] * NS
+
+
+def _input_timestamp(reading: Reading) -> Iterable[Sample]:
+    if reading.counters.input_ns[0]:
+        yield "", {}, reading.counters.input_ns[0] * NS
 
 
 def _dropped(reading: Reading) -> Iterable[Sample]:
@@ -241,7 +269,9 @@ SAMPLES: dict[str, Callable[[Reading], Iterable[Sample]]] = {
     "model_feature_values_total": _feature_values,
     "model_feature_missing_total": _feature_missing,
     "model_feature_invalid_total": _feature_invalid,
+    "model_schema_mismatch_total": _schema_mismatch,
     "model_last_prediction_timestamp_seconds": _last_prediction,
+    "model_input_timestamp_seconds": _input_timestamp,
     "model_exporter_dropped_total": _dropped,
     "model_exporter_internal_errors_total": _internal_errors,
     "model_exporter_shards": _shards,

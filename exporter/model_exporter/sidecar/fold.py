@@ -3,6 +3,7 @@
 import math
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -11,11 +12,19 @@ from numpy.typing import NDArray
 
 from model_exporter.records import Subject, Task
 from model_exporter.sidecar.columns import BLOCK, Column, ColumnCounts, numbers
-from model_exporter.sidecar.counters import MAX_CLASSES, MAX_ERROR_TYPES, Counters, Subjects
+from model_exporter.sidecar.counters import (
+    MAX_CLASSES,
+    MAX_ERROR_TYPES,
+    MAX_EXTRA_COLUMNS,
+    Counters,
+    Subjects,
+)
+from model_exporter.sidecar.event_time import newest_ns
 from model_exporter.sidecar.faults import Faults, Stage
 from model_exporter.sidecar.labels import Lookup, Names
 from model_exporter.sidecar.outputs import OutputReader, Outputs
 from model_exporter.sidecar.recorder import FIXED, PACKED, BatchCall, Recorder
+from model_exporter.sidecar.schema import Shape, count_shapes
 from model_exporter.sidecar.settings import Settings
 from model_exporter.sidecar.tally import Tally
 from model_exporter.sidecar.window import Digest, Window
@@ -67,6 +76,7 @@ class Fold:
         known = (self._class_name(text) or "" for text in settings.classes[:MAX_CLASSES])
         self.classes = Names(known, limit=MAX_CLASSES)
         self.error_types = Names(limit=MAX_ERROR_TYPES)
+        self.extra_columns = Names(limit=MAX_EXTRA_COLUMNS)
         self.window = Window(settings.window_rows, settings.window_ns)
         self.counters = Counters(settings, self.subjects)
         self.lock = threading.RLock()
@@ -84,6 +94,7 @@ class Fold:
         self.counters.array[:] = 0
         self.classes.reset()
         self.error_types.reset()
+        self.extra_columns.reset()
         self.window.reset()
         self._slots = Lookup(self._class_slot)
 
@@ -96,6 +107,9 @@ class Fold:
             streams = self._recorder.take_streams()
             if streams:
                 self._guard(self._fold_streams, streams)
+            shapes = self._recorder.take_shapes()
+            if shapes:
+                self._guard(self._count_shapes, [Shape(*s) for s in Counter(shapes).items()])
             if failures:
                 self._guard(self._fold_failures, failures, offset)
             steps = [(self._fold_rows, rows), (self._fold_packed, packed)]
@@ -118,6 +132,7 @@ class Fold:
                 self.error_types.taken,
                 in_progress=self._recorder.in_progress,
                 window=self.digest() if window is None else window,
+                extra=self.extra_columns.taken,
             )
 
     def digest(self, *, limit: int | None = None) -> Digest:
@@ -138,6 +153,10 @@ class Fold:
         for name in flat[2::3]:
             if name:  # KeyboardInterrupt and the like are no errors of the model
                 self.counters.errors[self.error_types.slot(name)] += 1
+
+    def _count_shapes(self, shapes: Iterable[Shape]) -> None:
+        columns = frozenset(self.settings.columns)
+        count_shapes(shapes, self.counters, columns=columns, extra=self.extra_columns)
 
     def _fold_streams(self, flat: list[Any]) -> None:
         first = numbers(flat[0::2]).array
@@ -180,7 +199,8 @@ class Fold:
         self.counters.rows += batch.rows
         self.counters.batch_rows.add(np.array([batch.rows], dtype=np.float64))
         if batch.counts is not None:
-            self.counters.array += batch.counts
+            self.counters.add(batch.counts)
+        self._guard(self._count_shapes, batch.shapes)
         if not batch.rows:
             return
         ends = np.full(batch.rows, batch.end, dtype=np.int64)
@@ -200,11 +220,19 @@ class Fold:
     def count_features(
         self, columns: Mapping[str, Column], counters: Counters, *, block: int = BLOCK
     ) -> None:
-        """Add the columns of the baseline's features to `counters`, `block` rows at a time."""
+        """Add the columns of features to `counters`, those with bins `block` rows at a time."""
+        if not columns:
+            return
         size = len(next(iter(columns.values()), ()))
         for start in range(0, size, block):
             part = {name: columns[name][start : start + block] for name in counters.features}
             self._add_features(self._counted(part), counters)
+        for name, check in self.subjects.checks.items():
+            counters.check(name, check.count(columns[name]))
+        if self.settings.event_time:
+            now = self.settings.clock.wall_ns()
+            newest = newest_ns(columns[self.settings.event_time], now)
+            counters.input_ns[0] = max(counters.input_ns[0], newest)
 
     def _add_features(
         self, counted: Iterable[tuple[str, ColumnCounts]], counters: Counters

@@ -36,7 +36,8 @@ class LogWriter:
         self._settings = settings.log
         self._schema = log_schema(settings)
         self._clock = settings.clock
-        self._bins = {f: bins for (s, f), bins in subjects.bins.items() if s is Subject.FEATURE}
+        counted = {f: bins for (s, f), bins in subjects.bins.items() if s is Subject.FEATURE}
+        self._bins = {**counted, **subjects.uncounted}
         self._faults = faults
         self._limits = limits_of(settings.log)
         self._place, self._sender = place_of(settings, self._schema, faults)

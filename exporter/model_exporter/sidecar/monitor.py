@@ -1,7 +1,7 @@
 """`ModelMonitor`: what a user puts on a predict function."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
 from prometheus_client import CollectorRegistry
@@ -14,9 +14,11 @@ from model_exporter.sidecar.batch_job import BatchJob
 from model_exporter.sidecar.capture import checked_hooks
 from model_exporter.sidecar.clock import SYSTEM_CLOCK, Clock
 from model_exporter.sidecar.collector import collector_of
+from model_exporter.sidecar.constraints import Constraint, read_constraints
 from model_exporter.sidecar.wrap import Steps, wrap
 
 if TYPE_CHECKING:
+    from model_exporter.sidecar.bill import SeriesEstimate
     from model_exporter.sidecar.exposition import App, AsgiApp
     from model_exporter.sidecar.server import MetricsServer
     from model_exporter.sidecar.track import TrackedCall
@@ -44,6 +46,12 @@ class ModelMonitor(BatchJob):
         Features whose raw values are logged; none by default, for they are personal data.
     segments
         Features whose values are logged as segments, by which the job splits its scores.
+    constraints
+        What the values of a feature must be, by its name; also of features that are not in the
+        baseline. What breaks one counts in `model_feature_invalid_total{reason="constraint"}`.
+    event_time
+        The column that tells when an input came to be, for `model_input_timestamp_seconds`:
+        datetimes (UTC if they do not say), ISO 8601 texts or Unix seconds.
     multiprocess_dir
         Directory in which the worker processes of a server share their counts, so that a scrape
         of any of them is the sum of all; by default that of the environment variable
@@ -120,6 +128,8 @@ class ModelMonitor(BatchJob):
         log_features: Iterable[str] = (),
         segments: Iterable[str] = (),
         multiprocess_dir: str | os.PathLike[str] | None = None,
+        constraints: Mapping[str, Constraint] | None = None,
+        event_time: str = "",
         registry: CollectorRegistry | None = None,
         classes: Iterable[object] = (),
         positive_label: object = None,
@@ -171,6 +181,8 @@ class ModelMonitor(BatchJob):
             multiprocess_dir=checks.read_multiprocess_dir(multiprocess_dir),
             strict=strict,
             clock=clock,
+            constraints=read_constraints(constraints),
+            event_time=checks.text("event_time", event_time),
         )
         self._collector = collector_of(self.registry)
         self._pipeline = self._collector.adopt(settings)
@@ -337,6 +349,12 @@ class ModelMonitor(BatchJob):
         >>> registry.register(ModelMonitor("churn", task="binary").collector())
         """
         return self._collector
+
+    def series_estimate(self) -> "SeriesEstimate":
+        """Return how many series this monitor serves at most, in all and by family."""
+        from model_exporter.sidecar.bill import estimated  # imports stay light
+
+        return estimated(self._pipeline.settings, self._pipeline.fold.subjects)
 
     def flush(self) -> None:
         """Count what was recorded so far, and hand it to the log; scrapes do so by themselves."""

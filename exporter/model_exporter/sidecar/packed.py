@@ -32,6 +32,7 @@ def packed_wrapper(
 ) -> Callable[..., Any]:
     """Return `function` monitored; `general` is what else would have been."""
     get, whole, scalars = steps.capture.getter, steps.capture.whole, steps.scalars
+    width, wide = steps.capture.width, steps.capture.wide
     recorder, taps = pipeline.recorder, pipeline.fold.taps
     rows, extend = recorder.packed, recorder.packed.extend
     enter = recorder.calls.append
@@ -53,6 +54,8 @@ def packed_wrapper(
                     record = pack(*row)
                 elif kind is dict:
                     record = pack(*get(row))
+                    if len(row) > width:
+                        wide(row)
                 elif kind is ndarray and row.dtype is float64 and row.shape == shape:
                     record = row.tobytes()
             except Exception:  # not all numbers, or not all there

@@ -29,6 +29,7 @@ def plain_wrapper(
     """Return `function` monitored; `general` is what else would have been."""
     get, whole, scalars = steps.capture.getter, steps.capture.whole, steps.scalars
     recorder = pipeline.recorder
+    width, wide = steps.capture.width, steps.capture.wide
     rows, extend = recorder.rows, recorder.rows.extend
     enter, leave = recorder.calls.append, recorder.calls.pop
     shape = (whole,)
@@ -46,6 +47,9 @@ def plain_wrapper(
                 record = [0, 0, 0, *get(row)]
             except Exception:  # an absent feature: the general way does it
                 record = None
+            else:
+                if len(row) > width:
+                    wide(row)
         elif kind is np.ndarray and row.shape == shape:
             record = [0, 0, 0, *row.tolist()]
         if record is None:  # not above: an exception of the model would get ours as its context

@@ -28,17 +28,30 @@ class BatchCall:
         Rows of the features; 0 where there are none or they could not be read.
     counts
         A flat array to add to that of `Counters`; None without a baseline.
+    shapes
+        Names of the columns of rows that were given by name, where there is a baseline.
     log_columns
         Columns for the log; None where nothing can be logged.
     """
 
-    __slots__ = ("captured", "counts", "end", "ids", "latency", "log_columns", "output", "rows")
+    __slots__ = (
+        "captured",
+        "counts",
+        "end",
+        "ids",
+        "latency",
+        "log_columns",
+        "output",
+        "rows",
+        "shapes",
+    )
 
     def __init__(self) -> None:
         self.end = self.latency = self.rows = self.captured = 0
         self.output: Any = None
         self.ids: list[str | None] | None = None
         self.counts: Any = None
+        self.shapes: Any = ()
         self.log_columns: Any = None
 
 
@@ -62,6 +75,8 @@ class Recorder:
         Flat: end, latency and name of the exception class, for each call that raised.
     streams
         Flat: nanoseconds to the first chunk (NaN without one) and chunks, for each ended stream.
+    shapes
+        Names of the columns of each row that has others than the baseline.
     calls
         One item for each call in progress, and for each in `packed`, whose items go together with
         them: to take one away in the call would cost as much as a clock reading.
@@ -84,6 +99,7 @@ class Recorder:
         "packed_limit",
         "rows",
         "sample",
+        "shapes",
         "streams",
         "wake",
         "width",
@@ -97,6 +113,7 @@ class Recorder:
         self.failures: list[Any] = []
         self.batches: list[BatchCall] = []
         self.streams: list[Any] = []
+        self.shapes: list[Any] = []
         self.calls: list[None] = []
         self._hard = max(values, width)
         self._soft = min(SOFT_VALUES, self._hard)
@@ -145,6 +162,15 @@ class Recorder:
         if len(self.streams) < self._hard:
             self.streams.extend((first_ns, chunks))
 
+    def note(self, names: tuple[Any, ...]) -> None:
+        """Record the names in an odd row; what records its outcome comes after, and wakes."""
+        if len(self.shapes) < SOFT_VALUES:  # each flush empties it, and comes much earlier
+            self.shapes.append(names)
+
+    def take_shapes(self) -> list[Any]:
+        """Take the names recorded so far; one thread at a time."""
+        return _take(self.shapes)
+
     def take_streams(self) -> list[Any]:
         """Take the streams recorded so far; one thread at a time."""
         return _take(self.streams)
@@ -167,8 +193,8 @@ class Recorder:
 
     def reset(self) -> None:
         """Forget everything."""
-        buffers = (self.rows, self.packed, self.failures, self.batches, self.streams, self.calls)
-        for buffer in buffers:
+        calls = (self.rows, self.packed, self.failures, self.batches, self.streams, self.calls)
+        for buffer in (*calls, self.shapes):
             buffer.clear()
         self.ask_always()
 

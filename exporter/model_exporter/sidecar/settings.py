@@ -3,7 +3,7 @@
 import itertools
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from model_exporter.distribution import NumericDistribution, category_text
 from model_exporter.errors import ConfigError
 from model_exporter.records import Task
 from model_exporter.sidecar.clock import Clock
+from model_exporter.sidecar.constraints import Constraint
 from model_exporter.sidecar.labels import class_namer
 from model_exporter.sidecar.log_target import Target, is_url, read_target
 
@@ -58,7 +59,7 @@ class Settings(NamedTuple):
     ----------
     columns
         The features captured from a row: the baseline's, in its order, then those that only the
-        log needs.
+        log, a constraint or `event_time` needs.
     """
 
     name: str
@@ -76,13 +77,16 @@ class Settings(NamedTuple):
     multiprocess_dir: Path | None
     strict: bool
     clock: Clock
+    constraints: Mapping[str, Constraint]
+    event_time: str
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Feature names, without repetition."""
         baseline = tuple(self.baseline.features) if self.baseline else ()
+        event = (self.event_time,) if self.event_time else ()
         extra = (*self.log.features, *self.log.segments) if self.log else ()
-        return tuple(dict.fromkeys((*baseline, *extra)))
+        return tuple(dict.fromkeys((*baseline, *extra, *self.constraints, *event)))
 
     def class_namer(self) -> Callable[[Any], str | None]:
         """Return what gives the text of a predicted class."""

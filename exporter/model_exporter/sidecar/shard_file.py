@@ -31,7 +31,7 @@ from model_exporter.sidecar.tally import Tally
 from model_exporter.sidecar.window import Digest
 
 MAGIC = b"MODELSHD"
-FORMAT = 1
+FORMAT = 2
 HEAD = struct.Struct("<8sIIII")
 SLOT = struct.Struct("<QII")
 META = struct.Struct("<I")
@@ -91,6 +91,7 @@ def encode(tally: Tally, folded: tuple[str, ...] = ()) -> bytes:
     meta = {
         "classes": tally.classes,
         "errors": tally.errors,
+        "extra": tally.extra,
         "in_progress": tally.in_progress,
         "window": [window.rows, window.mean, window.squares],
         "sizes": [tally.array.size, window.classes.size, window.values.size],
@@ -110,7 +111,8 @@ def decode(payload: bytes) -> tuple[Tally, tuple[str, ...]]:
     rows, mean, squares = meta["window"]
     weights = np.full(values.size, rows / max(values.size, 1))
     window = Digest(rows, mean, squares, values, weights, classes)
-    tally = Tally(array, meta["classes"], meta["errors"], meta["in_progress"], window)
+    names = (meta["classes"], meta["errors"])
+    tally = Tally(array, *names, meta["in_progress"], window, meta["extra"])
     return tally, tuple(meta["folded"])
 
 

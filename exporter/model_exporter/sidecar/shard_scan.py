@@ -69,6 +69,7 @@ class Folder:
         size: int,
         classes: Named,
         errors: Named,
+        extra: Named,
     ) -> None:
         self.directory = directory
         self.identity = identity
@@ -79,13 +80,14 @@ class Folder:
         self._model = model
         self._classes = classes
         self._errors = errors
+        self._extra = extra
 
     def added(self, tallies: list[Tally]) -> Tally:
         """Return the sum of tallies."""
-        return added(tallies, classes=self._classes, errors=self._errors)
+        return added(tallies, classes=self._classes, errors=self._errors, extra=self._extra)
 
-    def names(self, scan: Scan, own: Tally) -> tuple[list[str], list[str]]:
-        """Return the classes and errors that get a series: those of the archive first.
+    def names(self, scan: Scan, own: Tally) -> tuple[list[str], list[str], list[str]]:
+        """Return the classes, errors and columns that get a series: the archive's first.
 
         What an archive has once named keeps its series, whichever process asks: otherwise, with
         more names than slots, series would come and go.
@@ -94,12 +96,13 @@ class Folder:
         return (
             granted((t.classes for t in tallies), limit=self._classes.limit),
             granted((t.errors for t in tallies), limit=self._errors.limit),
+            granted((t.extra for t in tallies), limit=self._extra.limit),
         )
 
     def is_settled(self, scan: Scan, own: Tally) -> bool:
         """Return whether there is nothing to fold and no name to add."""
         archived = scan.archive.tally
-        named = self.names(scan, own) == (archived.classes, archived.errors)
+        named = self.names(scan, own) == (archived.classes, archived.errors, archived.extra)
         return named and not scan.dead and not scan.leftover
 
     def scan(self, own_name: str) -> Scan:
@@ -170,8 +173,8 @@ class Folder:
             return scan._replace(archive=archive, shards=living, leftover=[])
 
     def _folded(self, scan: Scan, own: Tally) -> Record:
-        classes, errors = self.names(scan, own)
-        names = Tally(np.zeros_like(own.array), classes, errors)
+        classes, errors, extra = self.names(scan, own)
+        names = Tally(np.zeros_like(own.array), classes, errors, extra=extra)
         ended = [scan.shards[name].tally.ended() for name in scan.dead]
         tally = self.added([names, scan.archive.tally, *ended])
         return Record(scan.archive.sequence + 1, tally, folded=(*scan.dead, *scan.leftover))

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from model_exporter.records import Task
 from model_exporter.sidecar import shard_dir, shard_file
-from model_exporter.sidecar.counters import MAX_CLASSES, MAX_ERROR_TYPES
+from model_exporter.sidecar.columns import REASONS
+from model_exporter.sidecar.counters import MAX_CLASSES, MAX_ERROR_TYPES, MAX_EXTRA_COLUMNS
 from model_exporter.sidecar.faults import DropReason, Faults, Stage
 from model_exporter.sidecar.fold import Fold
 from model_exporter.sidecar.settings import BATCH_BUCKETS, SCORE_BUCKETS, Settings
@@ -45,7 +46,7 @@ class Shards:
         self._faults = faults
         self._clock = fold.settings.clock
         self._folder = _folder(fold)
-        names = fold.classes.size + fold.error_types.size
+        names = fold.classes.size + fold.error_types.size + fold.extra_columns.size
         self._capacity = shard_file.capacity(fold.counters.array.size, names)
         self._own: ShardFile | None = None
         self._retired = False
@@ -173,6 +174,7 @@ def _folder(fold: Fold) -> Folder:
         size=counters.array.size,
         classes=counters.named_classes,
         errors=counters.named_errors,
+        extra=counters.named_extra,
     )
 
 
@@ -185,8 +187,9 @@ def _identity(settings: Settings, fold: Fold) -> bytes:
         "classes": settings.classes,
         "positive_label": settings.positive_label,
         "buckets": (settings.latency_buckets, BATCH_BUCKETS, output),
-        "limits": (MAX_CLASSES, MAX_ERROR_TYPES),
+        "limits": (MAX_CLASSES, MAX_ERROR_TYPES, MAX_EXTRA_COLUMNS),
         "faults": (*DropReason, *Stage),
+        "features": (tuple(fold.counters.declared), REASONS),
         "size": fold.counters.array.size,
     }
     checksum = hashlib.sha256(json.dumps(layout).encode()).hexdigest()

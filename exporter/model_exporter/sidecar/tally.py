@@ -10,8 +10,8 @@ from model_exporter.sidecar.window import EMPTY, Digest, pooled
 
 Floats = NDArray[np.float64]
 
-LAST_NS = 2
-"""Place of `Counters.last_ns`: the one number of which the greatest counts, not the sum."""
+GREATEST = slice(2, 4)
+"""Place of `Counters.last_ns` and `input_ns`: of these the greatest counts, not the sum."""
 
 
 class Named(NamedTuple):
@@ -34,6 +34,9 @@ class Named(NamedTuple):
         return target
 
 
+UNNAMED: list[str] = []
+
+
 class Tally(NamedTuple):
     """The counts of a process at one moment.
 
@@ -41,7 +44,7 @@ class Tally(NamedTuple):
     ----------
     array
         Laid out as in `Counters`.
-    classes, errors
+    classes, errors, extra
         The names of the slots taken, in their order: each process gives out its own.
     in_progress, window
         What is true of a living process only.
@@ -52,6 +55,7 @@ class Tally(NamedTuple):
     errors: list[str]
     in_progress: int = 0
     window: Digest = EMPTY
+    extra: list[str] = UNNAMED
 
     def ended(self) -> "Tally":
         """Return what remains when the process has ended."""
@@ -63,28 +67,38 @@ def granted(tallies: Iterable[list[str]], *, limit: int) -> list[str]:
     return list(dict.fromkeys(name for names in tallies for name in names))[:limit]
 
 
-def added(tallies: Sequence[Tally], *, classes: Named, errors: Named) -> Tally:
+NO_NAMES = Named(0, 0)
+
+
+def added(
+    tallies: Sequence[Tally], *, classes: Named, errors: Named, extra: Named = NO_NAMES
+) -> Tally:
     """Return the sum; where there are more names than slots, those of the first have them.
 
-    What counts of the time of the newest call is the greatest; windows are pooled.
+    What counts of the time of the newest call and input is the greatest; windows are pooled.
     """
     total = np.sum([tally.array for tally in tallies], axis=0)
-    total[LAST_NS] = max(tally.array[LAST_NS] for tally in tallies)
-    class_names = granted((t.classes for t in tallies), limit=classes.limit)
-    error_names = granted((t.errors for t in tallies), limit=errors.limit)
-    total[classes.start : classes.stop] = 0
-    total[errors.start : errors.stop] = 0
-    class_slots = {name: slot for slot, name in enumerate(class_names)}
-    error_slots = {name: slot for slot, name in enumerate(error_names)}
-    windows = []
-    for tally in tallies:
-        slots = [class_slots.get(name, classes.limit) for name in tally.classes]
-        counts = tally.array[classes.start : classes.stop]
-        total[classes.start : classes.stop] += classes.moved(counts, slots)
-        windows.append(tally.window.with_classes(classes.moved(tally.window.classes, slots)))
-        slots = [error_slots.get(name, errors.limit) for name in tally.errors]
-        counts = tally.array[errors.start : errors.stop]
-        total[errors.start : errors.stop] += errors.moved(counts, slots)
-    return Tally(
-        total, class_names, error_names, sum(t.in_progress for t in tallies), pooled(windows)
-    )
+    total[GREATEST] = np.max([tally.array[GREATEST] for tally in tallies], axis=0)
+    class_names, class_slots = _named(total, tallies, [t.classes for t in tallies], classes)
+    error_names, _ = _named(total, tallies, [t.errors for t in tallies], errors)
+    extra_names, _ = _named(total, tallies, [t.extra for t in tallies], extra)
+    windows = [
+        tally.window.with_classes(classes.moved(tally.window.classes, slots))
+        for tally, slots in zip(tallies, class_slots, strict=True)
+    ]
+    in_progress = sum(tally.in_progress for tally in tallies)
+    return Tally(total, class_names, error_names, in_progress, pooled(windows), extra_names)
+
+
+def _named(
+    total: Floats, tallies: Sequence[Tally], names: list[list[str]], section: Named
+) -> tuple[list[str], list[list[int]]]:
+    """Sum a section by name; return the names that get a slot, and that of each tally's names."""
+    places = slice(section.start, section.stop)
+    found = granted(names, limit=section.limit)
+    by_name = {name: slot for slot, name in enumerate(found)}
+    slots = [[by_name.get(name, section.limit) for name in each] for each in names]
+    total[places] = 0
+    for tally, each in zip(tallies, slots, strict=True):
+        total[places] += section.moved(tally.array[places], each)
+    return found, slots
