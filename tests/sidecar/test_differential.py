@@ -31,7 +31,7 @@ SLOW_EXAMPLES = 100_000 // len(SHAPES) + 1
 
 
 OTHERS_OBJECTS = 500
-"""Formats that the standard library's `struct` remembers, and what threads of earlier tests make."""
+"""Formats that `struct` of the standard library remembers, and what other threads make."""
 
 
 class Row(dict[str, Any]):

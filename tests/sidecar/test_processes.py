@@ -153,8 +153,8 @@ def test_half_of_the_workers_killed(tmp_path: Path) -> None:
             for _ in range(10):
                 predict(None)
             monitor.flush()
-            os.write(ready[1], b".")
             if os.fork() == 0:  # outlives its parent, and never predicts
+                os.write(ready[1], b".")  # by now it has let go of its parent's shard
                 os.close(ready[1])
                 os.read(gate[0], 1)
                 os._exit(0)
