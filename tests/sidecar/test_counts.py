@@ -79,19 +79,69 @@ def test_totals_are_exact_with_eight_threads_and_scrapes_between(
 def test_a_full_buffer_drops_the_newest_and_counts_them(
     make: Callable[..., ModelMonitor], reader: Reader
 ) -> None:
-    """Calls beyond the limit cost the model nothing; requests and drops add up to the calls."""
+    """While a fold is held up; requests and drops add up to the calls."""
     monitor = make(task="regression", buffer_values=30)
     monitor._pipeline._wake = lambda: None
     monitor._pipeline.recorder.wake = lambda: None
     predict = monitor(lambda row: 1.0)
+    fold = monitor._pipeline.fold
+    holds, ends = threading.Event(), threading.Event()
+
+    def hold_up() -> None:
+        with fold.lock:
+            holds.set()
+            ends.wait(10)
+
+    holder = threading.Thread(target=hold_up)
+    holder.start()
+    assert holds.wait(10)
     for _ in range(25):
         predict(1)
+    ends.set()
+    holder.join(10)
     read = reader(monitor)
     assert read("model_exporter_dropped_total", reason="buffer_full") == 15
     assert read("model_prediction_requests_total") == 10
     assert read("model_predictions_in_progress") == 0
     predict(1)
     assert read("model_prediction_requests_total") == 11
+
+
+def test_a_call_folds_where_the_flusher_gets_no_time(make: Callable[..., ModelMonitor]) -> None:
+    """Without a flusher at all, no call is lost, whatever the buffer holds."""
+    monitor = make(task="regression", buffer_values=30)
+    monitor._pipeline._wake = lambda: None
+    monitor._pipeline.recorder.wake = lambda: None
+    predict = monitor(lambda row: 1.0)
+    for _ in range(1_000):
+        predict(1)
+    found = sums(monitor)
+    monitor.close()
+    assert found["model_prediction_requests_total"] == 1_000
+    assert found["model_exporter_dropped_total"] == 0
+
+
+@pytest.mark.parametrize("threads", [2, 8])
+def test_callers_that_never_wait_lose_no_call(baselines: dict[str, Baseline], threads: int) -> None:
+    """Rows of a loop without rest, several buffers' worth: every one is counted."""
+    each = 300_000 // threads
+    monitor = ModelMonitor("m", baseline=baselines["regression"])
+    predict = monitor(lambda row: 0.5)
+    row = dict.fromkeys(baselines["regression"].features, 1.0)
+
+    def work() -> None:
+        for _ in range(each):
+            predict(row)
+
+    pool = [threading.Thread(target=work) for _ in range(threads)]
+    for thread in pool:
+        thread.start()
+    for thread in pool:
+        thread.join()
+    found = sums(monitor)
+    monitor.close()
+    assert found["model_prediction_requests_total"] == each * threads
+    assert found["model_exporter_dropped_total"] == 0
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")

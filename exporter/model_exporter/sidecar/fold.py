@@ -56,8 +56,9 @@ class Fold:
 
     Notes
     -----
-    One lock guards the counts. Only the flusher and scrapes take it; a call never does. It is
-    re-entrant because a signal handler may scrape in the middle of a scrape.
+    One lock guards the counts. The flusher and scrapes take it, and a call only where callers
+    leave the flusher no time. It is re-entrant because a signal handler may scrape in the middle
+    of a scrape; a flush within a flush does nothing.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Fold:
         self.window = Window(settings.window_rows, settings.window_ns)
         self.counters = Counters(settings, self.subjects)
         self.lock = threading.RLock()
+        self._flushing = False
         self._recorder = recorder
         self._faults = faults
         self._log = log
@@ -91,6 +93,7 @@ class Fold:
     def reset(self) -> None:
         """Start from nothing, in a forked child."""
         self.lock = threading.RLock()
+        self._flushing = False
         self.counters.array[:] = 0
         self.classes.reset()
         self.error_types.reset()
@@ -101,25 +104,34 @@ class Fold:
     def flush(self) -> None:
         """Count everything recorded so far."""
         with self.lock:
-            rows, failures, batches = self._recorder.drain()
-            packed = self._recorder.take_packed()
-            offset = self.settings.clock.offset_ns()
-            streams = self._recorder.take_streams()
-            if streams:
-                self._guard(self._fold_streams, streams)
-            shapes = self._recorder.take_shapes()
-            if shapes:
-                self._guard(self._count_shapes, [Shape(*s) for s in Counter(shapes).items()])
-            if failures:
-                self._guard(self._fold_failures, failures, offset)
-            steps = [(self._fold_rows, rows), (self._fold_packed, packed)]
-            if rows and packed and rows[-self._recorder.width] > packed[-PACKED]:
-                steps.reverse()  # whose newest call is newer comes last
-            for step, flat in steps:
-                if flat:
-                    self._guard(step, flat, offset)
-            for batch in batches:
-                self._guard(self._fold_batch, batch, offset)
+            if self._flushing:
+                return
+            self._flushing = True
+            try:
+                self._flush()
+            finally:
+                self._flushing = False
+
+    def _flush(self) -> None:
+        rows, failures, batches = self._recorder.drain()
+        packed = self._recorder.take_packed()
+        offset = self.settings.clock.offset_ns()
+        streams = self._recorder.take_streams()
+        if streams:
+            self._guard(self._fold_streams, streams)
+        shapes = self._recorder.take_shapes()
+        if shapes:
+            self._guard(self._count_shapes, [Shape(*s) for s in Counter(shapes).items()])
+        if failures:
+            self._guard(self._fold_failures, failures, offset)
+        steps = [(self._fold_rows, rows), (self._fold_packed, packed)]
+        if rows and packed and rows[-self._recorder.width] > packed[-PACKED]:
+            steps.reverse()  # whose newest call is newer comes last
+        for step, flat in steps:
+            if flat:
+                self._guard(step, flat, offset)
+        for batch in batches:
+            self._guard(self._fold_batch, batch, offset)
 
     def tally(self, *, window: Digest | None = None) -> Tally:
         """Return what is counted by now; by default with the window as it is by now."""

@@ -22,6 +22,9 @@ FLUSH_SECONDS = 1.0
 """How long a prediction waits in the buffer at most before it goes to a file: to the log's, or to
 the shard that other processes read."""
 CLOSE_SECONDS = 10.0
+RELIEF_SECONDS = 0.25
+"""How long a call waits at most for a fold under way that callers leave no time to end. A fold is
+nothing but computing, a few milliseconds where it gets the interpreter."""
 EXIT_PRIORITY = 0
 """With any, multiprocessing calls us before it ends its own children; 0 is after everybody else."""
 
@@ -55,12 +58,14 @@ class Pipeline:
         self.monitors_streams = False
         self.closed = False
         self.recorder.wake = self._wake
+        self.recorder.relieve = self._relieve
         self._reset()
         fork.track(self)
 
     def _reset(self) -> None:
         self._signals: SimpleQueue[bool] = SimpleQueue()
         self._awake = False
+        self._patient = True
         self._thread: threading.Thread | None = None
         self._finalizer: Any = None
         self._starting = threading.Lock()  # only ever tried: of two first calls, one starts it
@@ -85,6 +90,22 @@ class Pipeline:
         if self._thread is None and self._starting.acquire(blocking=False):
             self._start()
         self._signals.put(True)
+
+    def _relieve(self) -> bool:
+        """Fold in the place of a flusher that gets no time; return whether that was possible.
+
+        To wait for a fold under way gives it the time it needs. After one wait in vain, something
+        else holds it up, and no call waits again before a fold has succeeded.
+        """
+        lock = self.fold.lock
+        taken = lock.acquire(timeout=RELIEF_SECONDS) if self._patient else lock.acquire(False)
+        self._patient = taken
+        if taken:
+            try:
+                self._count()
+            finally:
+                lock.release()
+        return taken
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._run, name="model-exporter-flush", daemon=True)
@@ -117,12 +138,15 @@ class Pipeline:
 
     def flush(self) -> None:
         """Count and log everything recorded so far; never raises but in strict mode."""
+        self._count()
+        if self.shards is not None:
+            self.shards.publish()
+
+    def _count(self) -> None:
         try:
             self.fold.flush()
         except Exception as error:
             self.faults.error(Stage.FOLD, error)
-        if self.shards is not None:
-            self.shards.publish()
 
     def close(self) -> None:
         """Flush, finish the log and end the threads; calls still count, but are not logged."""

@@ -17,6 +17,9 @@ PACKED = 4
 SOFT_VALUES = 65_536
 """Values buffered before the flusher is woken: some 5,000 calls with ten features. Fewer would
 wake it so often that one call in a thousand felt it; more would leave the cache."""
+RELIEF_VALUES = 4 * SOFT_VALUES
+"""Values buffered before a call takes its turn at the fold: by then the flusher, woken long ago,
+gets too little of the interpreter, since callers that never wait leave it none."""
 
 
 class BatchCall:
@@ -67,6 +70,10 @@ class Recorder:
 
     Attributes
     ----------
+    wake
+        Tells the flusher that there is something to do.
+    relieve
+        Folds in the caller's place; returns whether it could.
     rows
         Flat: `width` values a call.
     packed
@@ -89,6 +96,7 @@ class Recorder:
 
     __slots__ = (
         "_hard",
+        "_relief",
         "_soft",
         "batches",
         "calls",
@@ -97,6 +105,7 @@ class Recorder:
         "limit",
         "packed",
         "packed_limit",
+        "relieve",
         "rows",
         "sample",
         "shapes",
@@ -117,13 +126,20 @@ class Recorder:
         self.calls: list[None] = []
         self._hard = max(values, width)
         self._soft = min(SOFT_VALUES, self._hard)
-        self.ask_always()
+        self._relief = min(RELIEF_VALUES, self._hard)
+        self._ask_from(0)
         self.wake: Any = None
+        self.relieve: Any = None
         self.sample: Any = None
 
     def ask_always(self) -> None:
         """Have the next call ask `admit`."""
-        self.limit = self.packed_limit = 0
+        self._ask_from(0)
+
+    def _ask_from(self, values: int) -> None:
+        """Have calls ask `admit` once so many values are buffered."""
+        self.limit = values
+        self.packed_limit = values * PACKED // self.width
 
     def admit(self, rows: int = 1, *, latency: int | None = None) -> bool:
         """Return whether there is room for a call; wake the flusher, or count the drop.
@@ -132,10 +148,15 @@ class Recorder:
         """
         pending = sum(batch.rows for batch in self.batches) if self.batches else 0
         pending += len(self.packed) // PACKED * self.width
-        if len(self.rows) + len(self.failures) + pending < self._hard:
+        filled = len(self.rows) + len(self.failures) + pending
+        if filled >= self._relief and self.relieve():
+            filled = 0
+        if filled < self._hard:
             looks = latency is not None and self.sample is not None and self.sample(latency)
-            self.limit = 0 if looks else self._soft  # 0 brings the next call here, too
-            self.packed_limit = self.limit * PACKED // self.width
+            if looks:
+                self._ask_from(0)  # brings the next call here, too
+            else:  # the flusher is woken once; it sets the limit back
+                self._ask_from(self._soft if filled < self._soft else self._relief)
             self.wake()
             return True
         self.faults.drop(DropReason.BUFFER_FULL, rows)
@@ -189,6 +210,8 @@ class Recorder:
 
     def drain(self) -> tuple[list[Any], list[Any], list[BatchCall]]:
         """Take what was recorded so far; one thread at a time."""
+        if self.limit > self._soft:
+            self._ask_from(self._soft)
         return _take(self.rows), _take(self.failures), _take(self.batches)
 
     def reset(self) -> None:
