@@ -45,6 +45,17 @@ class MismatchReason(enum.StrEnum):
     EXTRA_COLUMN = "extra_column"
 
 
+class LabelPolicy(enum.StrEnum):
+    """Which of several label records of one prediction counts."""
+
+    LATEST = "latest"
+    """That with the latest label timestamp."""
+    FIRST = "first"
+    """That with the earliest label timestamp."""
+    LAST_ARRIVAL = "last_arrival"
+    """The one read last: for sources whose timestamps cannot be trusted."""
+
+
 class LabelOutcome(enum.StrEnum):
     """What became of a label record; the ledger counts each record under exactly one."""
 
@@ -52,8 +63,14 @@ class LabelOutcome(enum.StrEnum):
     """The first record of its prediction."""
     CORRECTED = "corrected"
     """A further record of its prediction, with a value that prediction had not had."""
+    SUPERSEDED = "superseded"
+    """The same where the policy has the first record count: it never takes effect."""
     DUPLICATE = "duplicate"
     """A further record of its prediction that repeats a value."""
+    LATE = "late"
+    """Longer after its prediction than labels may come; never joined."""
+    EXPIRED = "expired"
+    """Its prediction did not come, or was forgotten, within the time that labels are kept."""
     INVALID = "invalid"
     """Without id, label or timestamp, or of another type; never joined."""
 

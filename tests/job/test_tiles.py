@@ -27,8 +27,9 @@ NOW = 1_700_000_000_000_000
 
 def parts_of(value: float) -> tuple[int, int]:
     """Split a float as the tile expression does."""
-    exponent = math.floor(math.log2(abs(value)) / EXPONENT_BITS) if value else 0
-    whole = Fraction(value) * Fraction(2) ** (MANTISSA_BITS - EXPONENT_BITS * exponent)
+    band = math.floor(math.log2(abs(value)) / EXPONENT_BITS) if value else 0
+    exponent = EXPONENT_BITS * band - MANTISSA_BITS
+    whole = Fraction(value) * Fraction(2) ** -exponent
     assert whole.denominator == 1
     return exponent, int(whole)
 

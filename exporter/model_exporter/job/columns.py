@@ -16,6 +16,7 @@ from model_exporter.records import Task
 class Form(enum.Enum):
     """How the values of a column are read; the value is its DuckDB type in the store."""
 
+    KEY = ("an id", "UHUGEINT")
     TEXT = ("text", "VARCHAR")
     CATEGORY = ("a category", "VARCHAR")
     TIME = ("a timestamp, such as 2026-01-31T12:00:00Z or Unix seconds", "BIGINT")
@@ -50,7 +51,7 @@ class Column:
 
 
 def prediction_columns(model: ModelConfig) -> tuple[Column, ...]:
-    """Return the columns of a model's predictions; `id`, `ts`, `version`, `predicted` come first.
+    """Return the columns of a model's predictions; `key`, `ts`, `version`, `predicted` come first.
 
     ``p<i>`` are probabilities, in the order of `score_classes`; ``f<i>`` are features, numeric
     ones first, with ``b<i>`` their bin index where the log holds no value; ``s<i>`` are segments.
@@ -58,7 +59,7 @@ def prediction_columns(model: ModelConfig) -> tuple[Column, ...]:
     named, optional = model.predictions.columns, model.predictions.optional
     predicted = Form.NUMBER if model.task is Task.REGRESSION else Form.CATEGORY
     columns: list[Column] = [
-        Column("id", Form.CATEGORY, (named["id"],), "predictions.columns.id"),
+        Column("key", Form.KEY, (named["id"],), "predictions.columns.id"),
         Column("ts", Form.TIME, (named["timestamp"],), "predictions.columns.timestamp"),
         Column(
             "version",
@@ -83,12 +84,12 @@ def prediction_columns(model: ModelConfig) -> tuple[Column, ...]:
 
 
 def label_columns(model: ModelConfig) -> tuple[Column, ...]:
-    """Return the columns of a model's labels: `id`, `ts`, `label`."""
+    """Return the columns of a model's labels: `key`, `ts`, `label`."""
     assert model.labels is not None
     named = model.labels.columns
     form = Form.NUMBER if model.task is Task.REGRESSION else Form.CATEGORY
     return (
-        Column("id", Form.CATEGORY, (named["id"],), "labels.columns.id"),
+        Column("key", Form.KEY, (named["id"],), "labels.columns.id"),
         Column("ts", Form.TIME, (named["timestamp"],), "labels.columns.timestamp"),
         Column("label", form, (named["label"],), "labels.columns.label"),
     )
@@ -175,7 +176,14 @@ def _category(quoted: str, kind: pa.DataType) -> str:
             f"WHEN {quoted} = floor({quoted}) AND abs({quoted}) < 1e15 THEN {whole} "
             f"ELSE CAST({quoted} AS VARCHAR) END"
         )
-    return rf"regexp_replace({_text(quoted, kind)}, '^(-?[0-9]+)\.0+$', '\1')"
+    text = _text(quoted, kind)
+    whole = rf"regexp_replace({text}, '^(-?[0-9]+)\.0+$', '\1')"
+    return f"CASE WHEN ends_with({text}, '0') THEN {whole} ELSE {text} END"
+
+
+def _key(quoted: str, kind: pa.DataType) -> str:
+    """Give 128 bits of a digest: all ids cost the same to keep and to compare."""
+    return f"md5_number({_category(quoted, kind)})"
 
 
 def _time(quoted: str, kind: pa.DataType) -> str:
@@ -219,6 +227,7 @@ def _index(quoted: str, _: pa.DataType) -> str:
 
 
 _READ = {
+    Form.KEY: _key,
     Form.TEXT: _text,
     Form.CATEGORY: _category,
     Form.TIME: _time,

@@ -16,7 +16,7 @@ from model_exporter.distribution import category_text
 from model_exporter.errors import BaselineError
 from model_exporter.job.sources import SOURCE_TYPES
 from model_exporter.job.yaml_section import Duration, Section, read_section
-from model_exporter.records import ALL_VERSIONS, Task
+from model_exporter.records import ALL_VERSIONS, LabelPolicy, Task
 
 PREDICTION_COLUMNS = {
     "id": "prediction_id",
@@ -77,6 +77,8 @@ class ModelConfig:
     windows: tuple[Duration, ...]
     windows_by: str
     maturity: Duration
+    label_policy: LabelPolicy
+    max_label_delay: Duration | None
     expectations: tuple[Expectation, ...]
 
     def baseline(self, version: str) -> Baseline | None:
@@ -154,6 +156,10 @@ def _model(section: Section) -> ModelConfig:
         windows=section.durations("windows", default=DEFAULT_WINDOWS),
         windows_by=section.choice("windows_by", WINDOWS_BY, default=WINDOWS_BY[0]),
         maturity=section.duration("maturity", default="0s", positive=False),
+        label_policy=LabelPolicy(
+            section.choice("label_policy", [p.value for p in LabelPolicy], default="latest")
+        ),
+        max_label_delay=section.optional_duration("max_label_delay"),
         expectations=_expectations(section),
     )
     if features:

@@ -2,14 +2,12 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from model_exporter.distribution import CategoricalDistribution, Distribution
 from model_exporter.drift import Comparison
 from model_exporter.job.columns import binary_classes, known_classes, score_classes
 from model_exporter.job.config import ModelConfig
 from model_exporter.job.losses import exact
-from model_exporter.job.tiles import STEPS_PER_LOG_ODDS
 from model_exporter.job.windows import Totals
 from model_exporter.records import OTHER, Task
 from model_exporter.scores.statistics import (
@@ -113,9 +111,9 @@ def _confusion(totals: Totals, classes: tuple[str, ...]) -> NDArray[np.int64]:
     return cells
 
 
-def _histogram(steps: NDArray[np.int64]) -> ScoreHistogram:
-    scores = expit(steps[0] / STEPS_PER_LOG_ODDS)
-    return ScoreHistogram(scores, negatives=steps[1] - steps[2], positives=steps[2])
+def _histogram(scores: NDArray[np.float64]) -> ScoreHistogram:
+    rows, positives = scores[1].astype(np.int64), scores[2].astype(np.int64)
+    return ScoreHistogram(scores[0], negatives=rows - positives, positives=positives)
 
 
 def _calibration(totals: Totals) -> Calibration:

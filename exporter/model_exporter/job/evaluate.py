@@ -15,7 +15,7 @@ from model_exporter.job.snapshot import Histogram, Snapshot
 from model_exporter.job.statements import DELAY_EDGES
 from model_exporter.job.store import LABELS, PREDICTIONS, Store
 from model_exporter.job.values import read_values
-from model_exporter.job.windows import Group, Totals, WindowTotals, read_windows
+from model_exporter.job.windows import Group, Totals, WindowReader, WindowTotals
 from model_exporter.records import Estimate, LabelOutcome, Subject, Task
 from model_exporter.scores import SCORES as SCORE_FUNCTIONS
 
@@ -28,11 +28,11 @@ DEFAULT_AVERAGE = {Task.BINARY: "binary", Task.MULTICLASS: "macro"}
 Estimates = dict[str, dict[tuple[str, ...], Estimate]]
 
 
-def evaluate(store: Store) -> Snapshot:
-    """Evaluate a model as of `store.now`."""
+def evaluate(reader: WindowReader) -> Snapshot:
+    """Evaluate a model as of the instant that its store has come to."""
     snapshot = Snapshot()
-    model = store.model
-    for window in read_windows(store):
+    store, model = reader.store, reader.store.model
+    for window in reader.read():
         for group, totals in window.groups.items():
             _window(snapshot, model, window.text, group, totals)
         _drift(snapshot, store, window)

@@ -12,6 +12,7 @@ from model_exporter.job.evaluate import evaluate
 from model_exporter.job.snapshot import Snapshot
 from model_exporter.job.sources import READERS, Batch, FileSource
 from model_exporter.job.store import Store
+from model_exporter.job.windows import WindowReader
 
 TOGETHER_ROWS = 100_000
 """A transaction costs the same for one row as for many: small files are taken in together."""
@@ -26,6 +27,7 @@ class Runner:
         self.model = model
         self.failures: list[str] = []
         self._store = Store(state, model)
+        self._windows = WindowReader(self._store)
         configured = [model.predictions, model.labels]
         self._sources = [
             (source, FileSource(source.path, READERS[source.type]))
@@ -53,7 +55,7 @@ class Runner:
         for source, files in self._sources:
             self._read(source, files, now, final=final)
         self._store.compact()
-        snapshot = evaluate(self._store)
+        snapshot = evaluate(self._windows)
         duration = time.perf_counter() - started
         self._health.put("model_evaluation_duration_seconds", (self.model.name,), duration)
         snapshot.merge(self._health)

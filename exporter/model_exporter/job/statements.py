@@ -1,8 +1,8 @@
 """The SQL of the embedded store: tables, staging, merging, the join, and lifetime counters.
 
-`touched` names the predictions that a change may concern; `joined` is what they contribute: each
-prediction that exists by now with the label that counts by now. The store takes the difference of
-`joined` before and after a change, and adds it to the tiles.
+A change is described by four relations: the predictions and the labels that it concerns, as they
+were and as they are. From them follow the pairs of prediction and label, the label that counts for
+each prediction, and with these the difference to add to the tiles.
 """
 
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ from model_exporter.job.columns import (
     sql_text,
 )
 from model_exporter.job.config import ModelConfig
-from model_exporter.records import LabelOutcome, Task
+from model_exporter.records import LabelOutcome, LabelPolicy, Task
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 SETTINGS = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -32,36 +32,29 @@ DELAY_EDGES = (60, 300, 900, 3_600, 21_600, 86_400, 259_200, 604_800, 2_592_000,
 """Upper bounds in seconds of the buckets of `model_label_delay_seconds`: a minute to 90 days."""
 
 META = "CREATE TABLE IF NOT EXISTS meta (key VARCHAR, value VARCHAR)"
+_GROUP = "version VARCHAR, segment VARCHAR, segment_value VARCHAR, slot BIGINT"
+_TILES = {
+    "counts": f"{_GROUP}, stat VARCHAR, name VARCHAR, key VARCHAR, value BIGINT",
+    "sums": f"{_GROUP}, stat VARCHAR, key VARCHAR, exponent BIGINT, value HUGEINT, rows BIGINT",
+}
 _TABLES = {
     "cursor": "source VARCHAR, file VARCHAR, position BIGINT, fingerprint VARCHAR",
-    "invalid": "source VARCHAR, digest UBIGINT",
-    "counts": "version VARCHAR, segment VARCHAR, segment_value VARCHAR, slot BIGINT, "
-    "stat VARCHAR, name VARCHAR, key VARCHAR, value BIGINT",
-    "sums": "version VARCHAR, segment VARCHAR, segment_value VARCHAR, slot BIGINT, "
-    "stat VARCHAR, key VARCHAR, exponent BIGINT, value HUGEINT, rows BIGINT",
-    "scores": "version VARCHAR, segment VARCHAR, segment_value VARCHAR, slot BIGINT, "
-    "class_name VARCHAR, step BIGINT, rows BIGINT, positives BIGINT",
+    "invalid": "source VARCHAR, reason VARCHAR, digest UBIGINT",
+    "orphan": "key UHUGEINT",
     "lifetime": "version VARCHAR, stat VARCHAR, name VARCHAR, key VARCHAR, value HUGEINT",
+    **_TILES,
 }
-_ADDED = {
-    "counts": ("value",),
-    "sums": ("value", "rows"),
-    "scores": ("rows", "positives"),
-    "lifetime": ("value",),
-}
-BECAME_VALID = (
-    "SELECT id FROM prediction WHERE ts > $1 AND ts <= $2 "
-    "UNION SELECT id FROM label WHERE ts > $1 AND ts <= $2"
-)
+_ADDED = {"counts": ("value",), "sums": ("value", "rows"), "lifetime": ("value",)}
 
 
 def create(model: ModelConfig) -> list[str]:
     """Return the statements that make all tables anew."""
-    stored = ", ".join(f"{c.name} {c.form.sql_type}" for c in prediction_columns(model))
+    label = f"label {_label_type(model)}"
     tables = {
         **_TABLES,
-        "prediction": f"{stored}, digest UBIGINT",
-        "label": f"id VARCHAR, ts BIGINT, label {_label_type(model)}",
+        "prediction": f"{_definitions(prediction_columns(model))}, digest UBIGINT",
+        "label": f"key UHUGEINT, ts BIGINT, {label}, arrived BIGINT",
+        "labeled": f"{_definitions(_outcome_columns(model))}, time BIGINT, {label}",
     }
     return [
         "DELETE FROM meta",
@@ -69,127 +62,252 @@ def create(model: ModelConfig) -> list[str]:
     ]
 
 
-def empty_incoming(model: ModelConfig, source: str) -> list[str]:
-    """Return the statements that make the empty table `incoming` of a source."""
-    stored = ", ".join(f"{c.name} {c.form.sql_type}" for c in _plan(model, source))
-    return [f"CREATE OR REPLACE TEMP TABLE incoming ({stored}, digest UBIGINT)"]
+def fresh(model: ModelConfig) -> list[str]:
+    """Return the statements that make the empty temporary tables of what was added of late."""
+    rows = f"{_definitions(_outcome_columns(model))}, label {_label_type(model)}"
+    tables = {**_TILES, "labeled": f"sign BIGINT, slot BIGINT, {rows}"}
+    return [f"CREATE OR REPLACE TEMP TABLE fresh_{kind} ({tables[kind]})" for kind in tables]
 
 
-def stage(model: ModelConfig, source: str, schema: pa.Schema) -> list[str]:
-    """Return the statements that add the valid rows of the view `batch` to `incoming`.
+def staged(model: ModelConfig, source: str) -> list[str]:
+    """Return the statements that make the empty table `staged`, and `incoming`, its valid rows."""
+    definition = f"{_definitions(_plan(model, source))}, digest UBIGINT, reason VARCHAR"
+    return [
+        f"CREATE OR REPLACE TEMP TABLE staged ({definition})",
+        "CREATE OR REPLACE TEMP VIEW incoming AS "
+        "SELECT * EXCLUDE (reason) FROM staged WHERE reason IS NULL",
+    ]
 
-    The others are counted by content, so that reading one again does not count it twice.
-    """
+
+def stage(model: ModelConfig, source: str, schema: pa.Schema) -> str:
+    """Return the statement that reads the view `batch` into `staged`, in the canonical form."""
     plan = _plan(model, source)
     classes = binary_classes(model)
     names = ", ".join(column.name for column in plan)
     read = ", ".join(select(column, schema, binary_classes=classes) for column in plan)
-    outcome = "predicted" if source == "predictions" else "label"
-    usable = f"{outcome} IS NOT NULL"
-    if model.task is Task.REGRESSION:
-        usable += f" AND isfinite({outcome})"
-    elif classes:
-        usable += f" AND {outcome} IN ({', '.join(map(sql_text, classes))})"
-    valid = f"id IS NOT NULL AND ts IS NOT NULL AND {usable}"
-    return [
-        f"CREATE OR REPLACE TEMP TABLE staged AS SELECT *, hash(row({names})) AS digest, "
-        f"({valid}) IS TRUE AS valid FROM (SELECT {read} FROM batch)",
-        "INSERT INTO incoming BY NAME SELECT * EXCLUDE (valid) FROM staged WHERE valid",
-        "INSERT INTO invalid SELECT DISTINCT s.source, s.digest FROM "
-        f"(SELECT {sql_text(source)} AS source, digest FROM staged WHERE NOT valid) s "
-        "ANTI JOIN invalid USING (source, digest)",
-    ]
-
-
-def _plan(model: ModelConfig, source: str) -> tuple[Column, ...]:
-    return prediction_columns(model) if source == "predictions" else label_columns(model)
-
-
-def merge(source: str) -> list[str]:
-    """Return the statements that merge `incoming` into the table of its source."""
-    if source == "labels":
-        return [
-            "INSERT INTO label SELECT DISTINCT id, ts, label FROM incoming "
-            "ANTI JOIN label USING (id, ts, label)"
-        ]
-    return [
-        "CREATE OR REPLACE TEMP TABLE first_logged AS "
-        "SELECT * REPLACE (coalesce(version, '') AS version) FROM incoming "
-        "QUALIFY row_number() OVER (PARTITION BY id ORDER BY ts, digest) = 1",
-        "DELETE FROM prediction USING first_logged f WHERE prediction.id = f.id "
-        "AND (f.ts < prediction.ts OR (f.ts = prediction.ts AND f.digest < prediction.digest))",
-        "INSERT INTO prediction BY NAME SELECT * FROM first_logged ANTI JOIN prediction USING (id)",
-    ]
-
-
-def joined(model: ModelConfig, now: int, *, touched: bool = True) -> str:
-    """Return the query of predictions up to `now`, each with the label that counts then."""
-    only = " SEMI JOIN touched USING (id)" if touched else ""
-    time = "l.best.ts" if model.windows_by == "label_timestamp" else "p.ts"
+    value, usable = _usable(model, source)
+    filled = "* REPLACE (coalesce(version, '') AS version)" if source == "predictions" else "*"
     return (
-        f"SELECT p.* EXCLUDE (digest), l.best.label AS label, l.first_ts, l.history, "
-        f"CAST(floor({time} / {HOUR}.0) AS BIGINT) AS slot, {time} AS time "
-        f"FROM (SELECT * FROM prediction{only} WHERE ts <= {now}) p LEFT JOIN ("
-        "SELECT id, max({'ts': ts, 'label': label}) AS best, min(ts) AS first_ts, "
-        f"list(label) AS history FROM label{only} WHERE ts <= {now} GROUP BY id"
-        ") l USING (id)"
+        f"INSERT INTO staged BY NAME SELECT {filled}, hash(row({names})) AS digest, "
+        "CASE WHEN key IS NULL THEN 'id' WHEN ts IS NULL THEN 'timestamp' "
+        f"WHEN {usable} THEN NULL ELSE {sql_text(value)} END AS reason FROM (SELECT {read} "
+        "FROM batch)"
     )
+
+
+def _usable(model: ModelConfig, source: str) -> tuple[str, str]:
+    """Return what the configuration calls the outcome of a source, and the test it must pass."""
+    name, outcome = ("prediction", "predicted") if source == "predictions" else ("label", "label")
+    classes = binary_classes(model)
+    if model.task is Task.REGRESSION:
+        return name, f"isfinite({outcome})"
+    if classes:
+        return name, f"{outcome} IN ({', '.join(map(sql_text, classes))})"
+    return name, f"{outcome} IS NOT NULL"
+
+
+def refuse(source: str) -> str:
+    """Return the statement that counts invalid rows by content: again is not once more."""
+    return (
+        f"INSERT INTO invalid SELECT DISTINCT {sql_text(source)}, reason, digest FROM staged "
+        f"WHERE reason IS NOT NULL AND NOT EXISTS (SELECT 1 FROM invalid i "
+        f"WHERE i.source = {sql_text(source)} AND i.digest = staged.digest)"
+    )
+
+
+# Of a prediction that is logged twice with unlike content, the first counts.
+
+STORED = (
+    "CREATE OR REPLACE TEMP TABLE stored AS SELECT * FROM prediction SEMI JOIN incoming USING (key)"
+)
+REPEATED = "SELECT count(*) > count(DISTINCT key) OR (SELECT count(*) FROM stored) FROM incoming"
+FIRST_LOGGED = (
+    "CREATE OR REPLACE TEMP TABLE winners AS SELECT i.* FROM (SELECT * FROM incoming "
+    "QUALIFY row_number() OVER (PARTITION BY key ORDER BY ts, digest) = 1) i "
+    "LEFT JOIN stored s USING (key) WHERE s.key IS NULL OR i.ts < s.ts "
+    "OR (i.ts = s.ts AND i.digest < s.digest)",
+    "CREATE OR REPLACE TEMP VIEW incoming AS SELECT * FROM winners",
+    "DELETE FROM stored WHERE key NOT IN (SELECT key FROM winners)",
+    "DELETE FROM prediction WHERE key IN (SELECT key FROM stored)",
+)
+WITH_LABELS = (
+    "CREATE OR REPLACE TEMP TABLE adopted AS SELECT key FROM orphan SEMI JOIN incoming USING (key) "
+    "UNION SELECT key FROM stored"
+)
+ADD_PREDICTIONS = (
+    "INSERT INTO prediction BY NAME SELECT * FROM incoming",
+    "DELETE FROM orphan WHERE key IN (SELECT key FROM adopted)",
+)
+
+# Of labels, every record is kept: which of them counts is decided when they are paired.
+
+NEW_LABELS = (
+    "CREATE OR REPLACE TEMP TABLE known AS SELECT * FROM label SEMI JOIN incoming USING (key)",
+    "CREATE OR REPLACE TEMP TABLE news AS SELECT *, $arrived::BIGINT AS arrived FROM "
+    "(SELECT DISTINCT key, ts, label FROM incoming) ANTI JOIN known USING (key, ts, label)",
+)
+ADD_LABELS = (
+    "INSERT INTO label BY NAME SELECT * FROM news",
+    "INSERT INTO orphan SELECT DISTINCT key FROM news ANTI JOIN near USING (key) "
+    "ANTI JOIN orphan USING (key)",
+)
+BECAME_VALID = (
+    "CREATE OR REPLACE TEMP TABLE touched AS SELECT key FROM prediction WHERE ts > $was "
+    "AND ts <= $now UNION SELECT key FROM label WHERE ts > $was AND ts <= $now"
+)
+ALL_ORPHANS = "INSERT INTO orphan SELECT DISTINCT key FROM label ANTI JOIN prediction USING (key)"
+
+
+def near(table: str, keys: str) -> str:
+    """Return the query of the rows of a table whose key is in another."""
+    return f"SELECT * FROM {table} SEMI JOIN {keys} USING (key)"
+
+
+def sides(**relations: str) -> list[str]:
+    """Return the statements that name the four relations of a change."""
+    return [f"CREATE OR REPLACE TEMP VIEW {name} AS {sql}" for name, sql in relations.items()]
+
+
+def pair(model: ModelConfig, side: str, now: int) -> list[str]:
+    """Return the statements that pair the predictions of a side with their labels as of `now`.
+
+    ``<side>_pair`` has a row for each label record, ``<side>_labeled`` one for each prediction
+    with a label that counts, ``<side>_rows`` one for each prediction that has a place in time.
+    """
+    columns = _names(_outcome_columns(model))
+    limit = model.max_label_delay
+    late = "false" if limit is None else f"l.ts - p.ts > {limit.microseconds}"
+    by_label = model.windows_by == "label_timestamp"
+    time = "best_ts" if by_label else "ts"
+    rows = (
+        f"SELECT p.*, time FROM {side}_prediction p JOIN (SELECT key, time FROM {side}_labeled) "
+        "USING (key)"
+        if by_label
+        else f"SELECT *, ts AS time FROM {side}_prediction WHERE ts <= {now}"
+    )
+    return [
+        f"CREATE OR REPLACE TEMP TABLE {side}_pair AS SELECT p.*, l.ts AS label_ts, l.label, "
+        f"l.arrived, {late} AS late FROM (SELECT {columns} FROM {side}_prediction "
+        f"WHERE ts <= {now}) p JOIN (SELECT * FROM {side}_label WHERE ts <= {now}) l USING (key)",
+        f"CREATE OR REPLACE TEMP TABLE {side}_labeled AS "
+        f"WITH counted AS (SELECT * FROM {side}_pair WHERE NOT late), "
+        "several AS (SELECT key FROM counted GROUP BY key HAVING count(*) > 1), "
+        f"best AS (SELECT key, {_best(model.label_policy)} AS best, min(label_ts) AS first_ts, "
+        "count(*) AS records, count(DISTINCT label) AS labels "
+        "FROM counted SEMI JOIN several USING (key) GROUP BY key), "
+        f"resolved AS (SELECT {columns}, label, label_ts AS best_ts, label_ts AS first_ts, "
+        "1 AS records, 1 AS labels FROM counted ANTI JOIN several USING (key) "
+        f"UNION ALL SELECT {columns}, best.label, best.ts, first_ts, records, labels "
+        f"FROM {side}_prediction JOIN best USING (key)) SELECT *, {time} AS time FROM resolved",
+        f"CREATE OR REPLACE TEMP VIEW {side}_rows AS {rows}",
+    ]
+
+
+def _best(policy: LabelPolicy) -> str:
+    """Return the aggregate of the record that counts; ties go to the greatest label."""
+    return {
+        LabelPolicy.LATEST: "max({'ts': label_ts, 'label': label})",
+        LabelPolicy.FIRST: "arg_max({'ts': label_ts, 'label': label}, "
+        "{'order': -label_ts, 'label': label})",
+        LabelPolicy.LAST_ARRIVAL: "arg_max({'ts': label_ts, 'label': label}, "
+        "{'order': arrived, 'ts': label_ts, 'label': label})",
+    }[policy]
+
+
+DIFFERENCE = tuple(
+    f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT CAST(-1 AS BIGINT) AS sign, {slot}* "
+    f"FROM was_{rows} UNION ALL BY NAME SELECT CAST(1 AS BIGINT) AS sign, {slot}* FROM is_{rows}"
+    for name, rows, slot in (
+        ("delta_pair", "pair", ""),
+        ("delta_labeled", "labeled", f"CAST(floor(time / {HOUR}.0) AS BIGINT) AS slot, "),
+        ("delta_prediction", "rows", f"CAST(floor(time / {HOUR}.0) AS BIGINT) AS slot, "),
+    )
+)
+
+
+def keep_labeled(model: ModelConfig) -> list[str]:
+    """Return the statements that bring the table `labeled` up to date."""
+    columns = f"{_names(_outcome_columns(model))}, time, label"
+    return [
+        "DELETE FROM labeled WHERE key IN (SELECT key FROM was_labeled)",
+        f"INSERT INTO labeled BY NAME SELECT {columns} FROM is_labeled",
+    ]
+
+
+def keep_fresh(model: ModelConfig) -> str:
+    """Return the statement that notes the labelled rows that were added and taken away."""
+    columns = f"sign, slot, {_names(_outcome_columns(model))}, label"
+    return f"INSERT INTO fresh_labeled BY NAME SELECT {columns} FROM delta_labeled"
 
 
 def lifetime(model: ModelConfig) -> str:
-    """Return the statement that adds the `delta` to the counters since the beginning.
+    """Return the statement that adds a change to the counters since the beginning.
 
-    A label record counts once, by itself: as the first of its prediction (matched), for a value
-    that is new (corrected), or for a repeated one (duplicate); none of these can fall when more
-    records arrive, in whatever order.
+    A label record counts once: as the one that its prediction is matched with, for a value that
+    is new (corrected; superseded where the first counts), for a repeated value (duplicate), or as
+    late. None of these can fall when more records arrive, in whatever order.
     """
+    first = model.label_policy is LabelPolicy.FIRST
     ledger = {
         LabelOutcome.MATCHED: "1",
-        LabelOutcome.CORRECTED: "list_unique(history) - 1",
-        LabelOutcome.DUPLICATE: "len(history) - list_unique(history)",
+        LabelOutcome.SUPERSEDED if first else LabelOutcome.CORRECTED: "labels - 1",
+        LabelOutcome.DUPLICATE: "records - labels",
     }
-    labeled = "FROM delta WHERE label IS NOT NULL"
-    edges = ", ".join(f"{edge}000000" for edge in DELAY_EDGES)
-    bucket = f"list_sum(list_transform([{edges}], lambda edge: (first_ts - ts > edge)::INT))"
+    bucket = " + ".join(f"(first_ts - ts > {edge}000000)::INT" for edge in DELAY_EDGES)
     parts = [
         f"SELECT version, 'ledger' AS stat, {sql_text(outcome)} AS name, '' AS key, "
-        f"sum(sign * ({amount})) AS value {labeled} GROUP BY version"
+        f"sum(sign * ({amount})) AS value FROM delta_labeled GROUP BY version"
         for outcome, amount in ledger.items()
     ]
-    parts.append(
-        f"SELECT version, 'delay', '', CAST({bucket} AS VARCHAR) AS key, sum(sign) "
-        f"{labeled} GROUP BY version, key"
-    )
-    parts.append(
-        f"SELECT version, 'delay_sum', '', '', sum(sign * (first_ts - ts)) "
-        f"{labeled} GROUP BY version"
-    )
+    parts += [
+        f"SELECT version, 'ledger', {sql_text(LabelOutcome.LATE)}, '', sum(sign) FROM delta_pair "
+        "WHERE late GROUP BY version",
+        f"SELECT version, 'delay', '', CAST({bucket} AS VARCHAR) AS bucket, sum(sign) "
+        "FROM delta_labeled GROUP BY version, bucket",
+        "SELECT version, 'delay_sum', '', '', sum(sign * (first_ts - ts)) "
+        "FROM delta_labeled GROUP BY version",
+    ]
     if model.task is not Task.REGRESSION:
         parts.append(
-            "SELECT version, 'confusion', actual, predicted, sum(sign) FROM "
-            "(SELECT version, predicted, sign, unnest(history) AS actual FROM delta) "
-            "GROUP BY version, actual, predicted"
+            "SELECT version, 'confusion', label, predicted, sum(sign) FROM delta_pair "
+            "WHERE NOT late GROUP BY version, label, predicted"
         )
     return f"INSERT INTO lifetime {' UNION ALL '.join(parts)}"
 
 
-def pieces(model: ModelConfig, bounds: Sequence[tuple[int, int]], now: int) -> str:
-    """Return the statement that makes a `delta` of the rows in each of some intervals."""
-    slot = " ".join(f"WHEN time >= {a} AND time < {b} THEN {i}" for i, (a, b) in enumerate(bounds))
-    times = [bound for pair in bounds for bound in pair]
-    source = joined(model, now, touched=False)
-    inside = f"time >= {min(times, default=0)} AND time < {max(times, default=0)}"
-    return (
-        "CREATE OR REPLACE TEMP TABLE delta AS SELECT * FROM (SELECT 1 AS sign, * REPLACE ("
-        f"CASE {slot or 'WHEN false THEN 0'} END AS slot) FROM ({source}) WHERE {inside}) "
-        "WHERE slot IS NOT NULL"
+def piece_rows(model: ModelConfig, bounds: Sequence[tuple[int, int]], now: int) -> list[str]:
+    """Return the statements that take as `delta` the rows in each of some intervals.
+
+    `bounds` are half-open, in microseconds; the slot of a row is the place of its interval.
+    """
+    source = "(SELECT *, ts AS time FROM prediction)"
+    if model.windows_by == "label_timestamp":
+        source = (
+            "(SELECT p.*, time FROM prediction p JOIN (SELECT key, time FROM labeled) USING (key))"
+        )
+    inside = [f"time >= {a} AND time < {b}" for a, b in bounds] or ["false"]
+
+    def rows(table: str, more: str) -> str:
+        return " UNION ALL ".join(
+            f"SELECT CAST(1 AS BIGINT) AS sign, CAST({i} AS BIGINT) AS slot, * FROM {table} "
+            f"WHERE {interval}{more}"
+            for i, interval in enumerate(inside)
+        )
+
+    return sides(
+        delta_prediction=rows(source, f" AND ts <= {now}"), delta_labeled=rows("labeled", "")
     )
 
 
-def append(kind: str, tiles: str) -> str:
+def append(kind: str, tiles: str, *, to: str = "") -> str:
     """Return the statement that adds tiles, without those that cancelled out."""
     changed = " OR ".join(f"{name} <> 0" for name in _ADDED[kind])
-    return f"INSERT INTO {kind} BY NAME SELECT * FROM ({tiles}) WHERE {changed}"
+    return f"INSERT INTO {to or kind} BY NAME SELECT * FROM ({tiles}) WHERE {changed}"
+
+
+def empty_pieces() -> list[str]:
+    """Return the statements that make the empty tables ``piece_<kind>``."""
+    return [f"CREATE OR REPLACE TEMP TABLE piece_{kind} ({_TILES[kind]})" for kind in _TILES]
 
 
 def compact() -> list[str]:
@@ -206,6 +324,23 @@ def compact() -> list[str]:
             f"INSERT INTO {table} BY NAME SELECT * FROM merged",
         ]
     return statements
+
+
+def _plan(model: ModelConfig, source: str) -> tuple[Column, ...]:
+    return prediction_columns(model) if source == "predictions" else label_columns(model)
+
+
+def _outcome_columns(model: ModelConfig) -> tuple[Column, ...]:
+    """Return the columns that go with a label: features are of no concern to the scores."""
+    return tuple(c for c in prediction_columns(model) if c.name[0] not in "fb")
+
+
+def _names(columns: Sequence[Column]) -> str:
+    return ", ".join(column.name for column in columns)
+
+
+def _definitions(columns: Sequence[Column]) -> str:
+    return ", ".join(f"{column.name} {column.form.sql_type}" for column in columns)
 
 
 def _label_type(model: ModelConfig) -> str:

@@ -17,7 +17,7 @@ import contextlib
 import hashlib
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,12 +32,14 @@ from model_exporter.job.tiles import compile_tiles
 
 PREDICTIONS = "predictions"
 LABELS = "labels"
-TILES = ("counts", "sums", "scores")
-DERIVED = (*TILES, "lifetime")
+TILES = ("counts", "sums")
+DERIVED = (*TILES, "lifetime", "labeled", "orphan")
 COMPACT_GROWTH = 4
 COMPACT_ROWS = 100_000
 """Tiles are appended to and summed when read; they are merged when there are this many, and this
 many times more than after the last merge."""
+REBUILD_ROWS = 1_000_000
+"""Predictions that are joined at once when everything is joined anew."""
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
@@ -46,6 +48,14 @@ logger = logging.getLogger("model_exporter")
 
 class Store:
     """Rows and tiles of one model. Use as a context manager.
+
+    Attributes
+    ----------
+    now
+        The rows up to this instant, in microseconds, take part.
+    fresh
+        Whether what is added to the tiles is also kept apart, in ``fresh_<kind>``, for the reader
+        of the windows; see `watch`.
 
     Raises
     ------
@@ -56,6 +66,7 @@ class Store:
     def __init__(self, directory: Path, model: ModelConfig) -> None:
         self.model = model
         self._tiles = compile_tiles(model)
+        self.fresh = False
         self._connection = _connect(directory, model.name)
         self._compact_at = COMPACT_ROWS
         self._open()
@@ -90,9 +101,11 @@ class Store:
             if now < self.now:
                 self._rebuild(now)
             elif now > self.now:
-                self._touch(statements.BECAME_VALID, [self.now, now])
-                self._remember(self.now)
-                self._apply(now)
+                self._execute(statements.BECAME_VALID, {"was": self.now, "now": now})
+                if self._any("touched"):
+                    self._keep("near", statements.near("prediction", "touched"))
+                    self._keep("known", statements.near("label", "touched"))
+                    self._change(self.now, now, predictions=("near", "near"), labels=("known",) * 2)
             self._set_meta("now", str(now))
         self.now = now
 
@@ -102,28 +115,31 @@ class Store:
         Returns the number of rows in the batches.
         """
         with self._transaction():
-            for statement in statements.empty_incoming(self.model, source):
-                self._execute(statement)
+            self._run(statements.staged(self.model, source))
             for batch in batches:
                 self._stage(source, batch)
-            self._touch("SELECT id FROM incoming", [])
-            self._remember(self.now)
-            for statement in statements.merge(source):
-                self._execute(statement)
-            self._apply(self.now)
+            self._execute(statements.refuse(source))
+            if source == PREDICTIONS:
+                self._add_predictions()
+            else:
+                self._add_labels()
         return sum(batch.table.num_rows for batch in batches)
+
+    def watch(self) -> None:
+        """Begin to keep apart what is added to the tiles, with nothing."""
+        self._run(statements.fresh(self.model))
+        self.fresh = True
 
     @contextlib.contextmanager
     def pieces(self, bounds: Sequence[tuple[int, int]]) -> Iterator[None]:
-        """Provide tiles of parts of hours, as ``piece_counts``, ``piece_sums``, ``piece_scores``.
+        """Provide the rows of some intervals as the tiles ``piece_<kind>`` and `delta_labeled`.
 
-        `bounds` are half-open intervals in microseconds; the slot of a piece is its place there.
+        `bounds` are half-open, in microseconds; the slot of a piece is its place there.
         """
         with self._transaction():
-            self._execute(statements.pieces(self.model, bounds, self.now))
-            for kind in TILES:
-                tiles = getattr(self._tiles, kind)
-                self._execute(f"CREATE OR REPLACE TEMP TABLE piece_{kind} AS {tiles}")
+            self._run(statements.empty_pieces())
+            self._run(statements.piece_rows(self.model, bounds, self.now))
+            self._add_tiles("piece_{}", predictions=True)
         yield
 
     def compact(self) -> None:
@@ -139,7 +155,7 @@ class Store:
 
     def _open(self) -> None:
         rows = _digest(statements.SCHEMA_VERSION, *map(repr, prediction_columns(self.model)))
-        tiles = _digest(rows, repr(self._tiles), statements.joined(self.model, 0))
+        tiles = _digest(rows, repr(self._tiles), *statements.pair(self.model, "is", 0))
         with self._transaction():
             self._execute(statements.META)
             if self._meta("rows") != rows:
@@ -157,39 +173,96 @@ class Store:
     def _stage(self, source: str, batch: Batch) -> None:
         """Read a batch in the canonical form, and set its cursor."""
         self._connection.register("batch", batch.table)
-        for statement in statements.stage(self.model, source, batch.table.schema):
-            self._execute(statement)
+        self._execute(statements.stage(self.model, source, batch.table.schema))
         self._connection.unregister("batch")
         self._execute("DELETE FROM cursor WHERE source = ? AND file = ?", [source, batch.file])
         place = [source, batch.file, batch.cursor.position, batch.cursor.fingerprint]
         self._execute("INSERT INTO cursor VALUES (?, ?, ?, ?)", place)
 
-    def _touch(self, ids: str, parameters: Sequence[Any]) -> None:
-        """Name the predictions whose contribution to the tiles may change."""
-        self._execute(f"CREATE OR REPLACE TEMP TABLE touched AS {ids}", parameters)
-
-    def _remember(self, now: int) -> None:
-        """Set down what the touched predictions contribute so far."""
-        before = statements.joined(self.model, now)
-        self._execute(f"CREATE OR REPLACE TEMP TABLE was AS {before}")
-
-    def _apply(self, now: int) -> None:
-        """Add to the tiles what the touched predictions contribute now, less what they did."""
-        self._execute(
-            "CREATE OR REPLACE TEMP TABLE delta AS SELECT -1 AS sign, * FROM was "
-            f"UNION ALL SELECT 1 AS sign, * FROM ({statements.joined(self.model, now)})"
+    def _add_predictions(self) -> None:
+        self._execute(statements.STORED)
+        if self.query(statements.REPEATED)[0][0]:
+            self._run(statements.FIRST_LOGGED)
+        self._execute(statements.WITH_LABELS)
+        keys = statements.near("label", "adopted")
+        self._keep("known", keys if self._any("adopted") else f"{keys} LIMIT 0")
+        self._run(statements.ADD_PREDICTIONS)
+        self._change(
+            self.now, self.now, predictions=("stored", "incoming"), labels=("known", "known")
         )
+
+    def _add_labels(self) -> None:
+        arrived = int(self._meta("arrived") or 0) + 1
+        self._set_meta("arrived", str(arrived))
+        self._execute(statements.NEW_LABELS[0])
+        self._execute(statements.NEW_LABELS[1], {"arrived": arrived})
+        self._keep("near", statements.near("prediction", "news"))
+        self._run(statements.ADD_LABELS)
+        self._keep("all_known", "SELECT * FROM known UNION ALL BY NAME SELECT * FROM news")
+        self._change(
+            self.now, self.now, predictions=("near", "near"), labels=("known", "all_known")
+        )
+
+    def _change(
+        self, was: int, now: int, *, predictions: tuple[str, str], labels: tuple[str, str]
+    ) -> None:
+        """Add to the tiles what some predictions and labels contribute now, less what they did.
+
+        Each pair names the relation as of `was` and the relation as of `now`.
+        """
+        relations = {
+            "was_prediction": predictions[0], "is_prediction": predictions[1],
+            "was_label": labels[0], "is_label": labels[1],
+        }  # fmt: skip
+        self._run(statements.sides(**{n: f"SELECT * FROM {r}" for n, r in relations.items()}))
+        self._run(statements.pair(self.model, "was", was))
+        self._run(statements.pair(self.model, "is", now))
+        self._run(statements.DIFFERENCE)
         self._execute(statements.lifetime(self.model))
-        self._execute("DELETE FROM delta WHERE slot IS NULL")
-        for kind in TILES:
-            self._execute(statements.append(kind, getattr(self._tiles, kind)))
+        self._run(statements.keep_labeled(self.model))
+        same = was == now and predictions[0] == predictions[1]
+        by_label = self.model.windows_by == "label_timestamp"
+        self._add_tiles("{}", predictions=by_label or not same)
+        if self.fresh:
+            self._execute(statements.keep_fresh(self.model))
+
+    def _add_tiles(self, table: str, *, predictions: bool) -> None:
+        """Append the tiles of the two relations of signed rows."""
+        if self._tiles.cells is not None:
+            self._keep("cells", self._tiles.cells)
+        found = [("counts", self._tiles.labeled), ("sums", self._tiles.sums)]
+        if predictions:
+            found.append(("counts", self._tiles.predicted))
+        for kind, tiles in found:
+            name = table.format(kind)
+            if self.fresh and name == kind:
+                self._keep("added", tiles)
+                tiles = "SELECT * FROM added"
+                self._execute(statements.append(kind, tiles, to=f"fresh_{kind}"))
+            self._execute(statements.append(kind, tiles, to=name))
 
     def _rebuild(self, now: int) -> None:
+        self.fresh = False
         for table in DERIVED:
             self._execute(f"DELETE FROM {table}")
-        self._touch("SELECT id FROM prediction", [])
-        self._execute(f"CREATE OR REPLACE TEMP TABLE was AS {statements.joined(self.model, -1)}")
-        self._apply(now)
+        self._execute(statements.ALL_ORPHANS)
+        rows = self.query("SELECT count(*) FROM prediction")[0][0]
+        parts = 1 + rows // REBUILD_ROWS
+        for part in range(parts):
+            for name, table in (("near", "prediction"), ("known", "label")):
+                self._keep(name, f"SELECT * FROM {table} WHERE key % {parts} = {part}")
+            self._keep("none", "SELECT * FROM near LIMIT 0")
+            self._change(-1, now, predictions=("none", "near"), labels=("known", "known"))
+
+    def _keep(self, name: str, sql: str) -> None:
+        self._execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
+
+    def _any(self, table: str) -> bool:
+        return bool(self.query(f"SELECT 1 FROM {table} LIMIT 1"))
+
+    def _run(self, sql: Iterable[str]) -> None:
+        for statement in sql:
+            self._execute(statement)
 
     def _meta(self, key: str) -> str:
         found = self.query("SELECT value FROM meta WHERE key = ?", [key])
@@ -199,7 +272,7 @@ class Store:
         self._execute("DELETE FROM meta WHERE key = ?", [key])
         self._execute("INSERT INTO meta VALUES (?, ?)", [key, value])
 
-    def _execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+    def _execute(self, sql: str, parameters: Parameters = ()) -> None:
         self._connection.execute(sql, parameters)
 
     @contextlib.contextmanager

@@ -1,10 +1,12 @@
 """Raw values of a window, for the drift statistics that are exact on values."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from model_exporter.distribution import NumericDistribution
-from model_exporter.job import statements
 from model_exporter.job.columns import feature_names, score_classes
 from model_exporter.job.store import Store
 from model_exporter.records import ALL_VERSIONS, Subject, Task
@@ -29,15 +31,27 @@ def read_values(store: Store, interval: tuple[int, int], version: str, rows: int
     if version != ALL_VERSIONS:
         conditions.append("version = $version")
     if rows > MAX_ROWS:
-        conditions.append(f"hash(id) % {-(-rows // MAX_ROWS)} = 0")
-    source = statements.joined(store.model, store.now, touched=False)
-    if ("label" not in columns.values()) and store.model.windows_by == "prediction_timestamp":
-        source = f"SELECT *, ts AS time FROM prediction WHERE ts <= {store.now}"
-    names = ", ".join(columns.values())
-    sql = f"SELECT {names} FROM ({source}) WHERE {' AND '.join(conditions)}"
+        conditions.append(f"key % {-(-rows // MAX_ROWS)} = 0")
     parameters = {"version": version} if version != ALL_VERSIONS else {}
-    found = store.arrays(sql, parameters)
+    found: dict[str, Any] = {}
+    for source, names in _sources(store, columns.values()).items():
+        sql = f"SELECT {', '.join(names)} FROM {source} WHERE {' AND '.join(conditions)}"
+        found |= store.arrays(sql, parameters) if names else {}
     return {subject: _finite(found[name]) for subject, name in columns.items()}
+
+
+def _sources(store: Store, columns: Iterable[str]) -> dict[str, list[str]]:
+    """Return where the columns are read: of labelled rows, or of all predictions."""
+    predictions = f"(SELECT *, ts AS time FROM prediction WHERE ts <= {store.now})"
+    if store.model.windows_by == "label_timestamp":
+        predictions = (
+            "(SELECT p.*, time FROM prediction p JOIN (SELECT key, time FROM labeled) USING (key))"
+        )
+    names = list(columns)
+    return {
+        "labeled": [name for name in names if name == "label"],
+        predictions: [name for name in names if name != "label"],
+    }
 
 
 def _columns(store: Store, version: str) -> dict[tuple[str, str], str]:

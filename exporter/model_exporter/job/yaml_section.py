@@ -122,6 +122,11 @@ class Section:
         """Return a duration such as ``30s``, ``1h30m`` or ``7d``."""
         return self._duration(self.text(key, default=default, expected="a duration"), key, positive)
 
+    def optional_duration(self, key: str) -> "Duration | None":
+        """Return a positive duration, or None where the key is absent."""
+        text = self.text(key, default="", expected="a duration")
+        return self._duration(text, key, positive=True) if text else None
+
     def durations(self, key: str, *, default: tuple[str, ...]) -> tuple["Duration", ...]:
         """Return a list of positive durations without repeats."""
         texts = self.texts(key, default=default)
