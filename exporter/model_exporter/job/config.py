@@ -79,6 +79,7 @@ class ModelConfig:
     maturity: Duration
     label_policy: LabelPolicy
     max_label_delay: Duration | None
+    retention: Duration | None
     expectations: tuple[Expectation, ...]
 
     def baseline(self, version: str) -> Baseline | None:
@@ -160,6 +161,7 @@ def _model(section: Section) -> ModelConfig:
             section.choice("label_policy", [p.value for p in LabelPolicy], default="latest")
         ),
         max_label_delay=section.optional_duration("max_label_delay"),
+        retention=section.optional_duration("retention"),
         expectations=_expectations(section),
     )
     if features:
@@ -169,7 +171,18 @@ def _model(section: Section) -> ModelConfig:
             features.refuse(f"{sorted(both)[0]!r} is both numeric and categorical; choose one")
     section.finish()
     _check_baselines(section, model)
+    _check_retention(section, model)
     return model
+
+
+def _check_retention(section: Section, model: ModelConfig) -> None:
+    reach = max(w.seconds for w in model.windows) + model.maturity.seconds
+    if model.retention is not None and model.retention.seconds < reach:
+        section.refuse(
+            f"{model.retention.text} is less than the longest window and the maturity together; "
+            "keep rows for as long as they count",
+            key="retention",
+        )
 
 
 def _predictions(section: Section, task: Task) -> SourceConfig:

@@ -12,7 +12,7 @@ from model_exporter.job import decode
 from model_exporter.job.columns import feature_names, score_classes
 from model_exporter.job.config import Expectation, ModelConfig
 from model_exporter.job.snapshot import Histogram, Snapshot
-from model_exporter.job.statements import DELAY_EDGES
+from model_exporter.job.statements import DELAY_EDGES, WAITING
 from model_exporter.job.store import LABELS, PREDICTIONS, Store
 from model_exporter.job.values import read_values
 from model_exporter.job.windows import Group, Totals, WindowReader, WindowTotals
@@ -24,6 +24,9 @@ ZERO_FILLED_CLASSES = 20
 """Confusion matrices of up to this many classes are served whole, larger ones without zeros."""
 DEFAULT_AVERAGE = {Task.BINARY: "binary", Task.MULTICLASS: "macro"}
 """The average that an expectation on precision, recall or F1 speaks of."""
+
+REASONS = {PREDICTIONS: ("id", "timestamp", "prediction"), LABELS: ("id", "timestamp", "label")}
+"""What a row can be refused for; the first that applies counts."""
 
 Estimates = dict[str, dict[tuple[str, ...], Estimate]]
 
@@ -43,7 +46,7 @@ def evaluate(reader: WindowReader) -> Snapshot:
 
 
 def _versions(store: Store) -> list[str]:
-    found = store.query("SELECT DISTINCT version FROM prediction WHERE ts <= ?", [store.now])
+    found = store.query("SELECT DISTINCT version FROM counts")
     return sorted(version for (version,) in found)
 
 
@@ -235,15 +238,17 @@ def _lifetime(snapshot: Snapshot, store: Store) -> None:
         snapshot.put_histogram(
             "model_label_delay_seconds", (model.name, version), _delay_histogram(buckets)
         )
-    joined = sum(ledger.values())
-    invalid = dict(store.query("SELECT source, count(*) FROM invalid GROUP BY source"))
+    invalid = store.query("SELECT source, reason, count(*) FROM invalid GROUP BY ALL")
+    counted = {(source, reason): count for source, reason, count in invalid}
     for source in (PREDICTIONS, LABELS) if model.labels else (PREDICTIONS,):
-        snapshot.put("model_source_invalid_total", (model.name, source), invalid.get(source, 0))
-    ledger[LabelOutcome.INVALID] = invalid.get(LABELS, 0)
+        for reason in REASONS[source]:
+            labels = (model.name, source, reason)
+            snapshot.put("model_source_invalid_total", labels, counted.get((source, reason), 0))
+    ledger[LabelOutcome.INVALID] = sum(counted.get((LABELS, r), 0) for r in REASONS[LABELS])
     for outcome, count in ledger.items():
         snapshot.put("model_labels_total", (model.name, outcome), count)
-    known = _one(store, f"SELECT count(*) FROM label WHERE ts <= {store.now}")
-    snapshot.put("model_labels_waiting", (model.name,), known - joined)
+    waiting = store.query(WAITING, {"now": store.now})[0][0]
+    snapshot.put("model_labels_waiting", (model.name,), waiting)
     _newest(snapshot, store)
 
 
@@ -269,7 +274,3 @@ def _delay_histogram(found: dict[str, int]) -> Histogram:
         running += found.get(str(i), 0)
         buckets.append((bound if bound == "+Inf" else f"{bound}.0", running))
     return Histogram(tuple(buckets), total)
-
-
-def _one(store: Store, sql: str) -> int:
-    return int(store.query(sql)[0][0])

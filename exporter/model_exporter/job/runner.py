@@ -14,7 +14,7 @@ from model_exporter.job.sources import READERS, Batch, FileSource
 from model_exporter.job.store import Store
 from model_exporter.job.windows import WindowReader
 
-TOGETHER_ROWS = 100_000
+TOGETHER_ROWS = 500_000
 """A transaction costs the same for one row as for many: small files are taken in together."""
 
 logger = logging.getLogger("model_exporter")

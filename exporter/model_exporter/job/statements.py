@@ -158,9 +158,54 @@ BECAME_VALID = (
 ALL_ORPHANS = "INSERT INTO orphan SELECT DISTINCT key FROM label ANTI JOIN prediction USING (key)"
 
 
+def forget(horizon: int) -> list[str]:
+    """Return the statements that forget predictions before an hour, and labels that found none.
+
+    Labels that wait for a prediction from before it can no longer be matched: they expire.
+    """
+    old = f"SELECT key FROM prediction WHERE ts < {horizon}"
+    waiting = (
+        "SELECT key FROM orphan SEMI JOIN (SELECT key FROM label GROUP BY key "
+        f"HAVING max(ts) < {horizon}) USING (key)"
+    )
+    return [
+        f"CREATE OR REPLACE TEMP TABLE expired AS {waiting}",
+        f"CREATE OR REPLACE TEMP TABLE forgotten AS {old} UNION ALL SELECT key FROM expired",
+        f"INSERT INTO lifetime SELECT '', 'ledger', {sql_text(LabelOutcome.EXPIRED)}, '', count(*) "
+        "FROM label SEMI JOIN expired USING (key)",
+        *(
+            f"DELETE FROM {table} WHERE key IN (SELECT key FROM forgotten)"
+            for table in ("label", "labeled", "orphan", "prediction")
+        ),
+        *(f"DELETE FROM {kind} WHERE slot < {horizon // HOUR}" for kind in _TILES),
+    ]
+
+
+def recent(horizon: int) -> str:
+    """Return the statement that has `incoming` leave out predictions that would be forgotten."""
+    return (
+        "CREATE OR REPLACE TEMP VIEW incoming AS SELECT * EXCLUDE (reason) FROM staged "
+        f"WHERE reason IS NULL AND ts >= {horizon}"
+    )
+
+
+WAITING = (
+    "SELECT (SELECT count(*) FROM label SEMI JOIN orphan USING (key) WHERE ts <= $now) "
+    "+ (SELECT count(*) FROM label SEMI JOIN (SELECT key FROM prediction WHERE ts > $now) "
+    "USING (key) WHERE ts <= $now)"
+)
+
+
 def near(table: str, keys: str) -> str:
     """Return the query of the rows of a table whose key is in another."""
     return f"SELECT * FROM {table} SEMI JOIN {keys} USING (key)"
+
+
+def near_outcomes(model: ModelConfig, keys: str) -> str:
+    """Return the query of predictions with those columns that a new label concerns."""
+    by_label = model.windows_by == "label_timestamp"
+    columns = "*" if by_label else _names(_outcome_columns(model))
+    return f"SELECT {columns} FROM prediction SEMI JOIN {keys} USING (key)"
 
 
 def sides(**relations: str) -> list[str]:
@@ -172,35 +217,39 @@ def pair(model: ModelConfig, side: str, now: int) -> list[str]:
     """Return the statements that pair the predictions of a side with their labels as of `now`.
 
     ``<side>_pair`` has a row for each label record, ``<side>_labeled`` one for each prediction
-    with a label that counts, ``<side>_rows`` one for each prediction that has a place in time.
+    with a label that counts.
     """
     columns = _names(_outcome_columns(model))
     limit = model.max_label_delay
     late = "false" if limit is None else f"l.ts - p.ts > {limit.microseconds}"
-    by_label = model.windows_by == "label_timestamp"
-    time = "best_ts" if by_label else "ts"
-    rows = (
-        f"SELECT p.*, time FROM {side}_prediction p JOIN (SELECT key, time FROM {side}_labeled) "
-        "USING (key)"
-        if by_label
-        else f"SELECT *, ts AS time FROM {side}_prediction WHERE ts <= {now}"
-    )
+    time = "best_ts" if model.windows_by == "label_timestamp" else "ts"
     return [
         f"CREATE OR REPLACE TEMP TABLE {side}_pair AS SELECT p.*, l.ts AS label_ts, l.label, "
         f"l.arrived, {late} AS late FROM (SELECT {columns} FROM {side}_prediction "
         f"WHERE ts <= {now}) p JOIN (SELECT * FROM {side}_label WHERE ts <= {now}) l USING (key)",
-        f"CREATE OR REPLACE TEMP TABLE {side}_labeled AS "
-        f"WITH counted AS (SELECT * FROM {side}_pair WHERE NOT late), "
-        "several AS (SELECT key FROM counted GROUP BY key HAVING count(*) > 1), "
-        f"best AS (SELECT key, {_best(model.label_policy)} AS best, min(label_ts) AS first_ts, "
-        "count(*) AS records, count(DISTINCT label) AS labels "
-        "FROM counted SEMI JOIN several USING (key) GROUP BY key), "
-        f"resolved AS (SELECT {columns}, label, label_ts AS best_ts, label_ts AS first_ts, "
-        "1 AS records, 1 AS labels FROM counted ANTI JOIN several USING (key) "
+        f"CREATE OR REPLACE TEMP TABLE {side}_several AS "
+        f"WITH several AS (SELECT key FROM {side}_label GROUP BY key HAVING count(*) > 1) "
+        f"SELECT key, {_best(model.label_policy)} AS best, min(label_ts) AS first_ts, "
+        f"count(*) AS records, count(DISTINCT label) AS labels FROM {side}_pair "
+        "SEMI JOIN several USING (key) WHERE NOT late GROUP BY key",
+        f"CREATE OR REPLACE TEMP VIEW {side}_labeled AS SELECT *, {time} AS time FROM ("
+        f"SELECT {columns}, label, label_ts AS best_ts, label_ts AS first_ts, "
+        "1 AS records, 1 AS labels "
+        f"FROM {side}_pair ANTI JOIN {side}_several USING (key) WHERE NOT late "
         f"UNION ALL SELECT {columns}, best.label, best.ts, first_ts, records, labels "
-        f"FROM {side}_prediction JOIN best USING (key)) SELECT *, {time} AS time FROM resolved",
-        f"CREATE OR REPLACE TEMP VIEW {side}_rows AS {rows}",
+        f"FROM {side}_prediction JOIN {side}_several USING (key))",
     ]
+
+
+def rows(model: ModelConfig, side: str, now: int) -> str:
+    """Return the statement that names the predictions of a side that have a place in time."""
+    query = f"SELECT *, ts AS time FROM {side}_prediction WHERE ts <= {now}"
+    if model.windows_by == "label_timestamp":
+        query = (
+            f"SELECT p.*, time FROM {side}_prediction p "
+            f"JOIN (SELECT key, time FROM {side}_labeled) USING (key)"
+        )
+    return f"CREATE OR REPLACE TEMP VIEW {side}_prediction_rows AS {query}"
 
 
 def _best(policy: LabelPolicy) -> str:
@@ -214,23 +263,24 @@ def _best(policy: LabelPolicy) -> str:
     }[policy]
 
 
-DIFFERENCE = tuple(
-    f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT CAST(-1 AS BIGINT) AS sign, {slot}* "
-    f"FROM was_{rows} UNION ALL BY NAME SELECT CAST(1 AS BIGINT) AS sign, {slot}* FROM is_{rows}"
-    for name, rows, slot in (
-        ("delta_pair", "pair", ""),
-        ("delta_labeled", "labeled", f"CAST(floor(time / {HOUR}.0) AS BIGINT) AS slot, "),
-        ("delta_prediction", "rows", f"CAST(floor(time / {HOUR}.0) AS BIGINT) AS slot, "),
+def difference(of: str, sides: Sequence[str]) -> str:
+    """Return the statement that names the signed rows of some sides: pair, labeled, prediction."""
+    signs = {"was": -1, "is": 1}
+    slot = "" if of == "pair" else f"CAST(floor(time / {HOUR}.0) AS BIGINT) AS slot, "
+    source = "prediction_rows" if of == "prediction" else of
+    signed = " UNION ALL BY NAME ".join(
+        f"SELECT CAST({signs[side]} AS BIGINT) AS sign, {slot}* FROM {side}_{source}"
+        for side in sides
     )
-)
+    return f"CREATE OR REPLACE TEMP VIEW delta_{of} AS {signed}"
 
 
 def keep_labeled(model: ModelConfig) -> list[str]:
     """Return the statements that bring the table `labeled` up to date."""
     columns = f"{_names(_outcome_columns(model))}, time, label"
     return [
-        "DELETE FROM labeled WHERE key IN (SELECT key FROM was_labeled)",
-        f"INSERT INTO labeled BY NAME SELECT {columns} FROM is_labeled",
+        "DELETE FROM labeled WHERE key IN (SELECT key FROM delta_labeled WHERE sign < 0)",
+        f"INSERT INTO labeled BY NAME SELECT {columns} FROM delta_labeled WHERE sign > 0",
     ]
 
 
@@ -249,30 +299,33 @@ def lifetime(model: ModelConfig) -> str:
     """
     first = model.label_policy is LabelPolicy.FIRST
     ledger = {
-        LabelOutcome.MATCHED: "1",
-        LabelOutcome.SUPERSEDED if first else LabelOutcome.CORRECTED: "labels - 1",
-        LabelOutcome.DUPLICATE: "records - labels",
+        LabelOutcome.MATCHED: "matched",
+        LabelOutcome.SUPERSEDED if first else LabelOutcome.CORRECTED: "corrected",
+        LabelOutcome.DUPLICATE: "duplicate",
     }
     bucket = " + ".join(f"(first_ts - ts > {edge}000000)::INT" for edge in DELAY_EDGES)
     parts = [
         f"SELECT version, 'ledger' AS stat, {sql_text(outcome)} AS name, '' AS key, "
-        f"sum(sign * ({amount})) AS value FROM delta_labeled GROUP BY version"
+        f"{amount} AS value FROM labeled_by_delay"
         for outcome, amount in ledger.items()
     ]
     parts += [
+        "SELECT version, 'delay', '', CAST(bucket AS VARCHAR), matched FROM labeled_by_delay",
+        "SELECT version, 'delay_sum', '', '', delay FROM labeled_by_delay",
         f"SELECT version, 'ledger', {sql_text(LabelOutcome.LATE)}, '', sum(sign) FROM delta_pair "
         "WHERE late GROUP BY version",
-        f"SELECT version, 'delay', '', CAST({bucket} AS VARCHAR) AS bucket, sum(sign) "
-        "FROM delta_labeled GROUP BY version, bucket",
-        "SELECT version, 'delay_sum', '', '', sum(sign * (first_ts - ts)) "
-        "FROM delta_labeled GROUP BY version",
     ]
     if model.task is not Task.REGRESSION:
         parts.append(
             "SELECT version, 'confusion', label, predicted, sum(sign) FROM delta_pair "
             "WHERE NOT late GROUP BY version, label, predicted"
         )
-    return f"INSERT INTO lifetime {' UNION ALL '.join(parts)}"
+    return (
+        f"INSERT INTO lifetime WITH labeled_by_delay AS (SELECT version, {bucket} AS bucket, "
+        "sum(sign) AS matched, sum(sign * (labels - 1)) AS corrected, "
+        "sum(sign * (records - labels)) AS duplicate, sum(sign * (first_ts - ts)) AS delay "
+        f"FROM delta_labeled GROUP BY version, bucket) {' UNION ALL '.join(parts)}"
+    )
 
 
 def piece_rows(model: ModelConfig, bounds: Sequence[tuple[int, int]], now: int) -> list[str]:

@@ -106,6 +106,7 @@ class Store:
                     self._keep("near", statements.near("prediction", "touched"))
                     self._keep("known", statements.near("label", "touched"))
                     self._change(self.now, now, predictions=("near", "near"), labels=("known",) * 2)
+            self._forget(now)
             self._set_meta("now", str(now))
         self.now = now
 
@@ -120,6 +121,8 @@ class Store:
                 self._stage(source, batch)
             self._execute(statements.refuse(source))
             if source == PREDICTIONS:
+                if self._horizon:
+                    self._execute(statements.recent(self._horizon))
                 self._add_predictions()
             else:
                 self._add_labels()
@@ -139,7 +142,8 @@ class Store:
         with self._transaction():
             self._run(statements.empty_pieces())
             self._run(statements.piece_rows(self.model, bounds, self.now))
-            self._add_tiles("piece_{}", predictions=True)
+            self._append("counts", self._tiles.predicted, to="piece_")
+            self._append_labeled(to="piece_")
         yield
 
     def compact(self) -> None:
@@ -170,6 +174,20 @@ class Store:
             self._set_meta("rows", rows)
             self._set_meta("tiles", tiles)
 
+    def _forget(self, now: int) -> None:
+        """Forget what is older than is kept; an hour at a time, for tiles are of hours."""
+        kept = self.model.retention
+        if kept is None:
+            return
+        horizon = (now - kept.microseconds) // statements.HOUR * statements.HOUR
+        if horizon > self._horizon:
+            self._run(statements.forget(horizon))
+            self._set_meta("horizon", str(horizon))
+
+    @property
+    def _horizon(self) -> int:
+        return int(self._meta("horizon") or 0)
+
     def _stage(self, source: str, batch: Batch) -> None:
         """Read a batch in the canonical form, and set its cursor."""
         self._connection.register("batch", batch.table)
@@ -196,7 +214,7 @@ class Store:
         self._set_meta("arrived", str(arrived))
         self._execute(statements.NEW_LABELS[0])
         self._execute(statements.NEW_LABELS[1], {"arrived": arrived})
-        self._keep("near", statements.near("prediction", "news"))
+        self._keep("near", statements.near_outcomes(self.model, "news"))
         self._run(statements.ADD_LABELS)
         self._keep("all_known", "SELECT * FROM known UNION ALL BY NAME SELECT * FROM news")
         self._change(
@@ -215,31 +233,41 @@ class Store:
             "was_label": labels[0], "is_label": labels[1],
         }  # fmt: skip
         self._run(statements.sides(**{n: f"SELECT * FROM {r}" for n, r in relations.items()}))
-        self._run(statements.pair(self.model, "was", was))
-        self._run(statements.pair(self.model, "is", now))
-        self._run(statements.DIFFERENCE)
-        self._execute(statements.lifetime(self.model))
-        self._run(statements.keep_labeled(self.model))
-        same = was == now and predictions[0] == predictions[1]
-        by_label = self.model.windows_by == "label_timestamp"
-        self._add_tiles("{}", predictions=by_label or not same)
-        if self.fresh:
+        moved = was != now or predictions[0] != predictions[1]
+        before = self._any(predictions[0]) and (moved or self._any(labels[0]))
+        sides = [("was", was), ("is", now)] if before else [("is", now)]
+        paired = self._any(labels[1])
+        if paired:
+            self._pair(sides)
+        if moved or self.model.windows_by == "label_timestamp":
+            self._run(statements.rows(self.model, side, at) for side, at in sides)
+            self._execute(statements.difference("prediction", [side for side, _ in sides]))
+            self._append("counts", self._tiles.predicted)
+        if paired and self.fresh:
             self._execute(statements.keep_fresh(self.model))
 
-    def _add_tiles(self, table: str, *, predictions: bool) -> None:
-        """Append the tiles of the two relations of signed rows."""
+    def _pair(self, sides: Sequence[tuple[str, int]]) -> None:
+        for side, at in sides:
+            self._run(statements.pair(self.model, side, at))
+        for of in ("pair", "labeled"):
+            self._execute(statements.difference(of, [side for side, _ in sides]))
+        self._execute(statements.lifetime(self.model))
+        self._run(statements.keep_labeled(self.model))
+        self._append_labeled()
+
+    def _append_labeled(self, to: str = "") -> None:
         if self._tiles.cells is not None:
             self._keep("cells", self._tiles.cells)
-        found = [("counts", self._tiles.labeled), ("sums", self._tiles.sums)]
-        if predictions:
-            found.append(("counts", self._tiles.predicted))
-        for kind, tiles in found:
-            name = table.format(kind)
-            if self.fresh and name == kind:
-                self._keep("added", tiles)
-                tiles = "SELECT * FROM added"
-                self._execute(statements.append(kind, tiles, to=f"fresh_{kind}"))
-            self._execute(statements.append(kind, tiles, to=name))
+        self._append("counts", self._tiles.labeled, to=to)
+        self._append("sums", self._tiles.sums, to=to)
+
+    def _append(self, kind: str, tiles: str, *, to: str = "") -> None:
+        """Append tiles of one kind; keep them apart too where the windows are watched."""
+        if self.fresh and not to:
+            self._keep("added", tiles)
+            tiles = "SELECT * FROM added"
+            self._execute(statements.append(kind, tiles, to=f"fresh_{kind}"))
+        self._execute(statements.append(kind, tiles, to=f"{to}{kind}"))
 
     def _rebuild(self, now: int) -> None:
         self.fresh = False
