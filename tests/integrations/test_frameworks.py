@@ -5,7 +5,7 @@ import tempfile
 import urllib.error
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -170,8 +170,10 @@ def send(url: str, case: Case) -> int:
 
 def logged_ids(directory: Path) -> list[str]:
     """Return the ids in the log, also of files that are still being written."""
-    files = (directory / "predictions").glob("*.jsonl*")
-    lines = [line for file in files for line in file.read_text().splitlines(keepends=True)]
+    lines: list[str] = []
+    for file in (directory / "predictions").glob("*.jsonl*"):
+        with suppress(FileNotFoundError):  # it has just been finished, under another name
+            lines += file.read_text().splitlines(keepends=True)
     return sorted(json.loads(line)["prediction_id"] for line in lines if line.endswith("\n"))
 
 

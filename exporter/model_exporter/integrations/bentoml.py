@@ -29,9 +29,7 @@ def instrument(service: Any, monitor: ModelMonitor) -> None:
         Made where the service is defined, for every worker makes its own. Several monitors share
         a registry, and one of them is enough: a page has every family once.
     """
-    registry = CollectorRegistry(
-        auto_describe=False
-    )  # the monitor's may have what is shown already
+    registry = CollectorRegistry()  # the monitor's may have more, which BentoML shows already
     registry.register(monitor.collector())
     before = getattr(service.inner, HOOK, lambda self, page: page)
 
