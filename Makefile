@@ -4,12 +4,14 @@
 #   make lint    style, types, generated files
 #   make bench   our cost beside that of peers
 #   make bundle  write dashboards, rules, chart files and the README's tables anew
+#   make frameworks
+#                install BentoML, KServe and Ray Serve, without which their tests are skipped
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench bundle clean
+.PHONY: demo test lint bench bundle frameworks clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/model-exporter demo $(ARGS)
@@ -31,6 +33,8 @@ bench: $(VENV)/.dev
 bundle: $(VENV)/.dev
 	$(BIN)/model-exporter bundle write
 
+frameworks: $(VENV)/.frameworks
+
 clean:
 	rm -rf $(VENV)
 
@@ -51,3 +55,11 @@ $(VENV)/.dev: $(VENV)/.created pyproject.toml
 	@echo "Installing model-exporter[dev] into $(VENV): the demo's packages and the test tools, about a minute ..."
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@ $(VENV)/.demo
+
+# An environment of its own, for what these need would decide the versions that all tests run with.
+$(VENV)/.frameworks: $(VENV)/.created pyproject.toml tests/integrations/frameworks.txt
+	@echo "Installing KServe, BentoML and Ray Serve into $(VENV)/frameworks, about 1.5 minutes ..."
+	@$(PYTHON) -m venv $(VENV)/frameworks
+	@$(VENV)/frameworks/bin/pip install --quiet --disable-pip-version-check \
+	  --editable . --requirement tests/integrations/frameworks.txt
+	@touch $@

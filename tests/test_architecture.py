@@ -63,6 +63,7 @@ THEIRS: dict[str, set[str]] = {
 
 FRAMEWORKS: dict[str, set[str]] = {
     "aiohttp": {"aiohttp"},
+    "bentoml": {"prometheus_client"},
     "django": {"django", "asgiref"},
     "fastapi": {"fastapi"},
     "flask": {"flask"},
