@@ -43,6 +43,7 @@ class ModelCollector(Collector):
         if known is not None and not known.closed and known.settings.same_as(settings):
             return known
         pipeline = Pipeline(settings)
+        pipeline.fold.reader.decide(settings.threshold, negative=settings.negative)
         if key in self._others or not self._has_room(key):
             self._others.add(key, pipeline)
         else:
