@@ -75,7 +75,7 @@ FRAMEWORKS: dict[str, set[str]] = {
 """What a file of `integrations` may import of others': whoever uses Flask has no Django."""
 
 LAZY: dict[str, set[str]] = {
-    "sidecar": {"bcrypt", "pyarrow", "yaml"},
+    "sidecar": {"bcrypt", "opentelemetry", "pyarrow", "yaml"},
     "baseline_quality": {"scores"},
 }
 """What may be imported inside functions only, so that who does not need it does not pay."""
