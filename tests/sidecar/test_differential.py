@@ -94,6 +94,8 @@ FAULTS: dict[str, tuple[dict[str, Any], dict[str, Any], Callable[[ModelMonitor],
     "features raises": ({}, {"features": raising}, nothing),
     "features gives another number": ({}, {"features": lambda *a: [1]}, nothing),
     "features gives what cannot be read": ({}, {"features": lambda *a, **k: Broken()}, nothing),
+    "event_time raises": ({"event_time": raising}, {}, nothing),
+    "event_time gives no time": ({"event_time": lambda *a, **k: Broken()}, {}, nothing),
     "prediction_id raises": ({"log": True}, {"prediction_id": raising}, nothing),
     "prediction_id gives no text": (
         {"log": True},

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from model_exporter import Baseline, ConfigError, ModelMonitor
+from model_exporter.testing import capture
 
 NOW = 1_700_000_000
 """Where the clock of the fixtures stands still."""
@@ -193,6 +194,17 @@ def test_it_is_asked_wherever_a_prediction_comes_from(
     (log,) = tmp_path.glob("*.jsonl")
     assert len(log.read_text().splitlines()) == 5
     assert "event_time" not in log.read_text()
+
+
+def test_it_is_no_feature(
+    make: Callable[..., ModelMonitor], baselines: dict[str, Baseline]
+) -> None:
+    """Who looks at captured rows sees what the model was given."""
+    monitor = make(baseline=baselines["binary"], event_time=lambda row: NOW)
+    with capture(monitor) as captured:
+        monitor(lambda row: 1)({"age": 30.0, "country": "de"})
+    assert captured.rows[0].features == {"age": 30.0, "country": "de"}
+    assert captured.metric(METRIC) == NOW
 
 
 def test_a_time_that_is_neither_column_nor_function_is_refused() -> None:
