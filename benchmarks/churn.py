@@ -178,7 +178,8 @@ def main() -> None:
         watch.look()
     print(f"{restarts} restarts, half by SIGKILL, {WORKERS} at a time; CPython {sys.version[:6]}")
     print(
-        f"  {'':18}{'files':>7}{'MB':>7}{'p50 ms':>9}{'p99 ms':>9}{'last ms':>9}{'fell':>6}  exact"
+        f"  {'':18}{'files':>7}{'MB':>7}{'p50 ms':>9}{'p99 ms':>9}{'last ms':>9}"
+        f"{'samples':>9}{'fell':>6}  exact"
     )
     kinds = {
         "model-exporter": (".shard", ".archive", ".lock", ".tmp"),
