@@ -4,12 +4,15 @@
 #   make lint    style, types, generated files
 #   make bench   our cost beside that of peers
 #   make bundle  write dashboards, rules, chart files and the README's tables anew
+#   make frameworks
+#                install BentoML, KServe and Ray Serve, without which their tests are skipped
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH := $(VENV)/bench
 
-.PHONY: demo test lint bench bundle clean
+.PHONY: demo test lint bench bundle frameworks clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/model-exporter demo $(ARGS)
@@ -23,13 +26,15 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/model-exporter bundle check
 
-bench: $(VENV)/.dev
-	$(BIN)/python benchmarks/hot_path.py $(ARGS)
-	$(BIN)/python benchmarks/batch.py $(ARGS)
-	$(BIN)/python benchmarks/churn.py $(ARGS)
+bench: $(BENCH)/.peers
+	$(BENCH)/bin/python benchmarks/hot_path.py $(ARGS)
+	$(BENCH)/bin/python benchmarks/batch.py $(ARGS)
+	$(BENCH)/bin/python benchmarks/churn.py $(ARGS)
 
 bundle: $(VENV)/.dev
 	$(BIN)/model-exporter bundle write
+
+frameworks: $(VENV)/.frameworks
 
 clean:
 	rm -rf $(VENV)
@@ -51,3 +56,19 @@ $(VENV)/.dev: $(VENV)/.created pyproject.toml
 	@echo "Installing model-exporter[dev] into $(VENV): the demo's packages and the test tools, about a minute ..."
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@ $(VENV)/.demo
+
+# An environment of its own, for what these need would decide the versions that all tests run with.
+$(VENV)/.frameworks: $(VENV)/.created pyproject.toml tests/integrations/frameworks.txt
+	@echo "Installing KServe, BentoML and Ray Serve into $(VENV)/frameworks, about 1.5 minutes ..."
+	@$(PYTHON) -m venv $(VENV)/frameworks
+	@$(VENV)/frameworks/bin/pip install --quiet --disable-pip-version-check \
+	  --editable . --requirement tests/integrations/frameworks.txt
+	@touch $@
+
+# Apart from ours: the peers want old versions of much.
+$(BENCH)/.peers: $(VENV)/.created pyproject.toml benchmarks/requirements.txt
+	@echo "Installing model-exporter and its peers into $(BENCH), about a minute ..."
+	@$(PYTHON) -m venv $(BENCH)
+	@$(BENCH)/bin/pip install --quiet --disable-pip-version-check --editable . --requirement benchmarks/requirements.txt
+	@$(BENCH)/bin/pip install --quiet --disable-pip-version-check --no-deps boxkite==0.0.5
+	@touch $@

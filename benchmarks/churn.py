@@ -129,11 +129,15 @@ class Watch:
         self._counter = counter
         self._last: dict[tuple[str, str], float] = {}
         self.times: list[float] = []
-        self.fell = self.samples = 0
+        self.fell = self.samples = self.failed = 0
 
     def look(self) -> None:
         start = time.perf_counter()
-        text = self._scrape().decode()
+        try:
+            text = self._scrape().decode()
+        except Exception:  # prometheus_client cannot read the file of a worker that is just born
+            self.failed += 1
+            return
         self.times.append(time.perf_counter() - start)
         seen = {
             (sample.name, str(sorted(sample.labels.items()))): sample.value
@@ -178,7 +182,8 @@ def main() -> None:
         watch.look()
     print(f"{restarts} restarts, half by SIGKILL, {WORKERS} at a time; CPython {sys.version[:6]}")
     print(
-        f"  {'':18}{'files':>7}{'MB':>7}{'p50 ms':>9}{'p99 ms':>9}{'last ms':>9}{'fell':>6}  exact"
+        f"  {'':18}{'files':>7}{'MB':>7}{'p50 ms':>9}{'p99 ms':>9}{'last ms':>9}"
+        f"{'samples':>9}{'fell':>6}{'failed':>8}  exact"
     )
     kinds = {
         "model-exporter": (".shard", ".archive", ".lock", ".tmp"),
@@ -190,7 +195,7 @@ def main() -> None:
         exact = "yes" if watch.total == restarts * CALLS else f"no: {watch.total:.0f}"
         print(
             f"  {name:18}{files:7}{megabytes:7.1f}{p50:9.1f}{p99:9.1f}{watch.times[-1] * 1e3:9.1f}"
-            f"{watch.samples:9}{watch.fell:6}  {exact}"
+            f"{watch.samples:9}{watch.fell:6}{watch.failed:8}  {exact}"
         )
     MONITOR.close()
     shutil.rmtree(DIRECTORY)

@@ -33,7 +33,8 @@ OURS: dict[str, set[str]] = {
     "reference_table": STATISTICS,
     "scores": STATISTICS,
     "drift": {*STATISTICS, "baseline"},
-    "baseline": {*STATISTICS, "reference_table", "scores"},
+    "baseline": {*STATISTICS, "reference_table", "baseline_quality"},
+    "baseline_quality": {*STATISTICS, "reference_table", "scores"},
     "sidecar": FOUNDATION,
     "integrations": {*FOUNDATION, "sidecar"},
     "testing": {"sidecar"},
@@ -55,6 +56,7 @@ THEIRS: dict[str, set[str]] = {
     "scores": {"numpy", "scipy"},
     "drift": {"numpy", "scipy"},
     "baseline": {"numpy"},
+    "baseline_quality": {"numpy"},
     "sidecar": {"numpy", "prometheus_client"},
     "testing": {"numpy", "prometheus_client"},
     "__init__": set(),
@@ -63,6 +65,7 @@ THEIRS: dict[str, set[str]] = {
 
 FRAMEWORKS: dict[str, set[str]] = {
     "aiohttp": {"aiohttp"},
+    "bentoml": {"prometheus_client"},
     "django": {"django", "asgiref"},
     "fastapi": {"fastapi"},
     "flask": {"flask"},
@@ -72,12 +75,18 @@ FRAMEWORKS: dict[str, set[str]] = {
 }
 """What a file of `integrations` may import of others': whoever uses Flask has no Django."""
 
-LAZY: dict[str, set[str]] = {"sidecar": {"bcrypt", "pyarrow", "yaml"}, "baseline": {"scores"}}
+LAZY: dict[str, set[str]] = {
+    "sidecar": {"bcrypt", "opentelemetry", "pyarrow", "yaml"},
+    "baseline_quality": {"scores"},
+}
 """What may be imported inside functions only, so that who does not need it does not pay."""
 
 NO_SIDE_EFFECTS = {"time", "datetime", "logging", "pathlib", "os", "io", "threading", "random"}
 """Not for the pure parts: no clock, no logging, no files."""
-PURE = ("catalogue", "records", "errors", "distribution", "reference_table", "scores", "drift")
+PURE = (
+    *("catalogue", "records", "errors", "distribution", "reference_table", "baseline_quality"),
+    *("scores", "drift"),
+)
 
 
 class Import(NamedTuple):

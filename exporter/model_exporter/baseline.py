@@ -14,15 +14,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
+from model_exporter.baseline_quality import Quality, ScoreLabels, judged
 from model_exporter.distribution import (
     Distribution,
     NumericDistribution,
     category_text,
     distribution_from_json,
-    numeric_values,
 )
 from model_exporter.errors import BaselineError
 from model_exporter.records import Estimate, Task
@@ -33,18 +30,6 @@ MAX_VALUES = 10_000
 """Distinct values kept per numeric column: enough for exact statistics on the usual reference
 slice, and at most some 100 kB of JSON a column."""
 MAX_CATEGORIES = 200
-
-Quality = Mapping[str, Mapping[tuple[str, ...], Estimate]]
-"""Scores by family name and values of the family's extra labels."""
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreLabels:
-    """Rows by score, ascending: how many were of the class that the score is of, how many not."""
-
-    scores: tuple[float, ...]
-    negatives: tuple[int, ...]
-    positives: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,7 +149,15 @@ class Baseline:
             score_labels={},
         )
         if label is not None:
-            quality, score_labels = _judged(baseline, columns, prediction, score_columns, label)
+            quality, score_labels = judged(
+                columns,
+                task=kind,
+                prediction=prediction,
+                label=label,
+                score_columns=score_columns,
+                classes=baseline.classes,
+                positive_label=positive,
+            )
             baseline = replace(baseline, quality=quality, score_labels=score_labels)
         return replace(baseline, checksum=_checksum(baseline._content()))
 
@@ -277,54 +270,6 @@ def _classes(
         return tuple(text for text in map(category_text, given) if text is not None)
     seen = {text for name in names if name for text in map(category_text, columns[name]) if text}
     return tuple(sorted(seen | {c for c in score_columns if c}))
-
-
-def _judged(
-    baseline: Baseline,
-    columns: ReferenceTable,
-    prediction: str,
-    score_columns: Mapping[str, str],
-    label: str,
-) -> tuple[Quality, Mapping[str, ScoreLabels]]:
-    # Imported here: the sidecar loads baselines and must not pay for the scores.
-    from model_exporter.scores import SCORES
-    from model_exporter.scores.statistics import ClassificationStatistics, statistics_from_rows
-
-    statistics = statistics_from_rows(
-        task=baseline.task,
-        labels=columns[label],
-        predictions=columns[prediction],
-        scores={c: numeric_values(columns[n]) for c, n in score_columns.items()},
-        classes=baseline.classes,
-        positive_label=baseline.positive_label,
-    )
-    quality = {
-        score.name: dict(score.compute(statistics))
-        for score in SCORES
-        if baseline.task in score.tasks
-    }
-    found = {name: estimates for name, estimates in quality.items() if estimates}
-    if not isinstance(statistics, ClassificationStatistics):
-        return found, {}
-    return found, {
-        name: _score_labels(h.scores, h.negatives, h.positives)
-        for name, h in statistics.histograms.items()
-    }
-
-
-def _score_labels(
-    scores: NDArray[np.float64], negatives: NDArray[np.int64], positives: NDArray[np.int64]
-) -> ScoreLabels:
-    """Keep at most `MAX_VALUES` scores: neighbours are merged, under their mean."""
-    starts = np.unique(np.linspace(0, scores.size, MAX_VALUES, endpoint=False).astype(np.int64))
-    starts = starts[starts < scores.size]
-    rows = negatives + positives
-    means = np.add.reduceat(scores * rows, starts) / np.add.reduceat(rows, starts)
-    return ScoreLabels(
-        tuple(np.where(np.diff(starts, append=scores.size) == 1, scores[starts], means).tolist()),
-        tuple(np.add.reduceat(negatives, starts).tolist()),
-        tuple(np.add.reduceat(positives, starts).tolist()),
-    )
 
 
 def _checksum(content: Mapping[str, Any]) -> str:

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_exporter.sidecar.columns import NOT_CAPTURED, Column
+from model_exporter.sidecar.event_time import GIVEN
 from model_exporter.sidecar.monitor import ModelMonitor
 from model_exporter.sidecar.outputs import Outputs
 
@@ -145,7 +146,7 @@ class Captured:
                 features={
                     name: _plain(column[i])
                     for name, column in columns.items()
-                    if column[i] is not NOT_CAPTURED
+                    if name != GIVEN and column[i] is not NOT_CAPTURED
                 },
                 prediction_id=None if ids is None else ids[i],
             )

@@ -1,4 +1,7 @@
-"""Every example of docs/serving.md runs on the real framework, and is scraped."""
+"""Examples of docs/serving.md run on the real framework, and are scraped.
+
+Those of frameworks that are servers of several processes: test_frameworks.py.
+"""
 
 import asyncio
 import gzip
@@ -275,22 +278,6 @@ def test_mlflow_of_somebody_else(tmp_path: Path) -> None:
         assert monitor.registry.get_sample_value("model_predictions_total", labels) == 2
 
 
-def test_kserve(run: Run) -> None:
-    """The page that KServe serves has the metrics; version 1 of the protocol."""
-    from prometheus_client import REGISTRY, make_wsgi_app
-
-    from model_exporter.sidecar.collector import collector_of
-
-    names = run("KServe")
-    try:
-        answer = names["model"].predict({"instances": [[31, 0], [62, 1]]}, headers={})
-        assert answer == {"predictions": [0, 1]}
-        with wsgi(make_wsgi_app()) as url:
-            assert count_of(url) == 2
-    finally:
-        REGISTRY.unregister(collector_of(REGISTRY))
-
-
 def test_batch_jobs(run: Run, tmp_path: Path) -> None:
     """The file is written; a Pushgateway that is not there does no harm."""
     file = tmp_path / "churn.prom"
@@ -303,9 +290,3 @@ def test_batch_jobs(run: Run, tmp_path: Path) -> None:
     )
     assert "model_predictions_total{" in file.read_text()
     assert names["predict"]([OLD]) == [1]
-
-
-def test_recipes_compile() -> None:
-    """Those frameworks are too large to install here."""
-    for heading in (r"BentoML \(recipe\)", r"Ray Serve \(recipe\)"):
-        compile(example(heading), heading, "exec")

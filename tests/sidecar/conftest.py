@@ -1,6 +1,8 @@
 """What the sidecar's tests share: baselines, a clock that stands still, and a way to read."""
 
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,6 +48,34 @@ def reader() -> Callable[..., Callable[..., float | None]]:
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
+
+
+class Disk:
+    """A file system in memory of 64 kB, and of another size when told so."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._mount("size=64k", "none")
+
+    def resize(self, kilobytes: int) -> None:
+        """Give it more room, or take some away."""
+        self._mount(f"remount,size={kilobytes}k")
+
+    def _mount(self, options: str, *device: str) -> None:
+        command = ["mount", "-t", "tmpfs", "-o", options, *device, str(self.path)]
+        done = subprocess.run(command, capture_output=True, check=False)
+        if done.returncode:
+            pytest.skip(f"cannot mount ({done.stderr!r}): what a full disk does stays unverified")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Disk]:
+    """Mount a file system of 64 kB."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    disk = Disk(path)
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk.path)], check=True)
 
 
 @pytest.fixture

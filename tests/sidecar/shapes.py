@@ -3,18 +3,30 @@
 import contextlib
 import functools
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
 from typing import Any, NamedTuple
 
 STEPS = 8
 """Steps that a caller takes at most: a model may answer for ever."""
+CALLER = ("_attempt", "_awaiting", "_run")
+"""Functions of the caller in which an exception of a finished stream may end."""
 
 
 class Result:
     """A result that can be told from any other, and whose end can be seen."""
 
 
-class Behaviour(NamedTuple):
-    """What a model does: yields or awaits for each item, then returns or raises `end`."""
+class ModelError(ValueError):
+    """An exception that can be told from any other."""
+
+
+@dataclass
+class Behaviour:
+    """What a model does: yields or awaits for each item, then returns or raises `end`.
+
+    It may be told to do something else between two calls.
+    """
 
     items: tuple[Any, ...]
     end: Any
@@ -302,9 +314,24 @@ def _described(error: BaseException | None) -> tuple[Any, ...]:
     if error is None:
         return ()
     args = () if isinstance(error, StopIteration) else error.args
-    described = (type(error), args, _described(error.__cause__), _described(error.__context__))
+    kind = error if isinstance(error, ModelError) else type(error)  # the very exception
+    # Thrown in, Python raises GeneratorExit in the outermost coroutine, and closes those within.
+    end = None if isinstance(error, GeneratorExit) else _end(error.__traceback__)
+    described = (kind, args, end, _described(error.__cause__), _described(error.__context__))
     error.__traceback__ = error.__cause__ = error.__context__ = None  # it may be raised again
     return described
+
+
+def _end(trace: TracebackType | None) -> tuple[str, int] | None:
+    """Return function and line of the model that an exception was raised in; None if in none."""
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return None
+    code = trace.tb_frame.f_code
+    begun = trace.tb_lineno != code.co_firstlineno  # else it was thrown into it before
+    is_model = code.co_filename == __file__ and code.co_name not in CALLER
+    return (code.co_name, trace.tb_lineno) if begun and is_model else None
 
 
 def _goes_on(result: Any) -> bool:

@@ -1,10 +1,13 @@
 """What a model costs is known beforehand, and bounded whatever the model does."""
 
+import json
 import logging
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -12,7 +15,12 @@ import pytest
 from model_exporter import Baseline, ModelMonitor
 from model_exporter.cli import main
 from model_exporter.records import OTHER
-from model_exporter.sidecar.counters import MAX_FEATURES
+from model_exporter.sidecar.counters import (
+    MAX_CLASSES,
+    MAX_ERROR_TYPES,
+    MAX_EXTRA_COLUMNS,
+    MAX_FEATURES,
+)
 from model_exporter.sidecar.versions import MAX_VERSIONS, POOLED
 
 Reader = Callable[..., Any]
@@ -158,3 +166,143 @@ def test_the_bill_is_printed(
     assert int(total[2]) == sum(int(line[2]) for line in lines) == 6 * int(total[1])
     assert main([*arguments[:-1], "0"]) == 2
     assert "replicas" in capsys.readouterr().err
+
+
+FLOOD = """
+import gc, json, os, sys
+from pathlib import Path
+
+from model_exporter import Baseline, ModelMonitor
+from model_exporter.sidecar.versions import MAX_VERSIONS
+
+KIND, SHARED, DISTINCT, PART = *sys.argv[1:3], *map(int, sys.argv[3:])
+TABLE = {"age": [1.0, 2.0], "country": ["de", "fr"], "prediction": ["a", "b"]}
+FEATURES = {"numeric": ["age"], "categorical": ["country"]}
+baseline = Baseline.from_table(TABLE, task="multiclass", features=FEATURES)
+
+
+def monitor_of(version):
+    return ModelMonitor("m", version=version, baseline=baseline, multiprocess_dir=SHARED,
+                        registry=monitor.registry)
+
+
+monitor = ModelMonitor("m", baseline=baseline, multiprocess_dir=SHARED)
+row = {"age": 1.0, "country": "de"}
+batch = monitor(batch=True)(lambda rows, classes: classes)
+
+
+class Failure(Exception):
+    pass
+
+
+@monitor
+def broken(row):
+    raise Failure
+
+
+def classes(names):
+    batch([row] * PART, names)
+
+
+def errors(names):
+    for name in names:
+        Failure.__name__ = name  # a million classes would be a million objects of Python's own
+        try:
+            broken(row)
+        except Failure:
+            pass
+
+
+def columns(names):
+    batch([{**row, name: 1} for name in names], ["a"] * PART)
+
+
+def categories(names):
+    batch([{**row, "country": name} for name in names], ["a"] * PART)
+
+
+def versions(names):
+    for name in names:
+        with monitor_of(name) as new:
+            new(lambda row: "a")(row)
+
+
+def flood(start, stop):
+    for first in range(start, stop, PART):
+        globals()[KIND]([f"name {number}" for number in range(first, first + PART)])
+        monitor.flush()
+
+
+def resident():
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+if KIND == "versions":
+    living = [monitor_of(f"living {number}") for number in range(1, MAX_VERSIONS)]
+flood(0, 5 * PART)  # what is allocated once, and room that the allocator keeps
+before = resident()
+flood(5 * PART, DISTINCT)
+grown = resident() - before
+samples = [sample for metric in monitor.registry.collect() for sample in metric.samples]
+print(json.dumps({"grown": grown, "samples": [[s.name, s.labels, s.value] for s in samples]}))
+"""
+MILLION = 1_000_000
+MAX_GROWTH = 10 * 2**20
+
+
+class Flood(NamedTuple):
+    """Where distinct names show: the family, the label, and how many names of its own it takes."""
+
+    family: str
+    label: str
+    cap: int
+    only: dict[str, str]
+    names: int = MILLION
+    part: int = 20_000
+    shared: bool = True
+
+
+FLOODS = {
+    "classes": Flood("model_predicted_class_total", "predicted_class", MAX_CLASSES, {}),
+    "errors": Flood("model_prediction_errors_total", "error_type", MAX_ERROR_TYPES, {}),
+    "columns": Flood(
+        "model_schema_mismatch_total", "feature", MAX_EXTRA_COLUMNS, {"reason": "extra_column"}
+    ),
+    "categories": Flood("model_distribution_total", "bin", 2, {"feature": "country"}),
+    # Each is a monitor with a thread and, if shared, a file of its own: a million take an hour.
+    "versions": Flood(
+        "model_predictions_total",
+        "model_version",
+        MAX_VERSIONS,
+        {},
+        names=1_000,
+        part=20,
+        shared=False,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FLOODS)
+def test_any_number_of_names_is_counted_in_bounded_series_and_memory(
+    kind: str, tmp_path: Path
+) -> None:
+    """Those that have a series and `__other__` add up to all of them, between processes, too."""
+    if not Path("/proc/self/statm").exists():
+        pytest.skip("there is no /proc: how much memory many names take stays unverified")
+    expected = FLOODS[kind]
+    directory = str(tmp_path) if expected.shared else ""
+    arguments = [kind, directory, str(expected.names), str(expected.part)]
+    done = subprocess.run(
+        [sys.executable, "-c", FLOOD, *arguments], capture_output=True, check=True
+    )
+    told = json.loads(done.stdout)
+    counts = {
+        labels[expected.label]: value
+        for name, labels, value in told["samples"]
+        if name == expected.family and labels.items() >= expected.only.items()
+    }
+    assert len(counts) == expected.cap + 1
+    assert sum(counts.values()) == expected.names
+    assert counts[OTHER] >= expected.names - expected.cap
+    assert told["grown"] <= MAX_GROWTH

@@ -419,6 +419,36 @@ def test_bins_agree_with_the_baselines_own(
     np.testing.assert_array_equal(ours, theirs)
 
 
+class Unreadable:
+    """It looks like a number, and raises what torch raises for two elements; nor is it a text."""
+
+    def __float__(self) -> float:
+        raise RuntimeError("a Tensor with 2 elements cannot be converted to Scalar")
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+    def __hash__(self) -> int:
+        raise RuntimeError
+
+
+def test_a_value_that_cannot_be_read_costs_only_itself(
+    make: Callable[..., ModelMonitor], baselines: dict[str, Baseline], reader: Reader
+) -> None:
+    """It is of another type; the rows that are counted with it are counted."""
+    monitor = make(baseline=baselines["regression"])
+    rows = [{"age": 30.0, "country": "de"}] * 4 + [{"age": Unreadable(), "country": Unreadable()}]
+    predict = monitor(lambda row: 100.0)
+    for row in rows:
+        predict(row)
+    monitor(batch=True)(lambda rows: [100.0] * 5)(rows)
+    read = reader(monitor)
+    for feature in ("age", "country"):
+        assert read("model_feature_values_total", feature=feature) == 10
+        assert read("model_feature_invalid_total", feature=feature, reason="type") == 2
+        assert read("model_feature_missing_total", feature=feature) == 0
+
+
 def test_a_value_on_an_edge_is_in_the_bin_above(baselines: dict[str, Baseline]) -> None:
     """Bins are left-closed: the comparison with the edges agrees with the binary search."""
     distribution = baselines["binary"].features["age"]

@@ -2,7 +2,7 @@
 
 Every shape of `shapes` is called with generated behaviour by a generated caller, bare and
 monitored, with one of `FAULTS` injected. What the caller sees must be the same, step by step, and
-nothing may be left behind. `pytest --runslow` makes it 10^5 calls.
+nothing may be left behind: 10^5 calls in all, and with `pytest --runslow` for each fault.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import errno
 import gc
 import logging
 import os
+import random
 import sys
 import threading
 import time
@@ -21,13 +22,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.sidecar.shapes import SHAPES, STEPS, Bare, Behaviour, Result, Script, trace
+from tests.sidecar.shapes import SHAPES, STEPS, Bare, Behaviour, ModelError, Result, Script, trace
 
 from model_exporter import Baseline, ModelMonitor
 from model_exporter.sidecar.clock import Clock
 
 EXAMPLES = 120
-SLOW_EXAMPLES = 100_000 // len(SHAPES) + 1
+CALLS = 100_000
 
 
 OTHERS_OBJECTS = 500
@@ -93,6 +94,8 @@ FAULTS: dict[str, tuple[dict[str, Any], dict[str, Any], Callable[[ModelMonitor],
     "features raises": ({}, {"features": raising}, nothing),
     "features gives another number": ({}, {"features": lambda *a: [1]}, nothing),
     "features gives what cannot be read": ({}, {"features": lambda *a, **k: Broken()}, nothing),
+    "event_time raises": ({"event_time": raising}, {}, nothing),
+    "event_time gives no time": ({"event_time": lambda *a, **k: Broken()}, {}, nothing),
     "prediction_id raises": ({"log": True}, {"prediction_id": raising}, nothing),
     "prediction_id gives no text": (
         {"log": True},
@@ -167,83 +170,105 @@ def open_files() -> int:
     return len(os.listdir(directory)) if directory.exists() else 0
 
 
-EXCEPTIONS = st.sampled_from(
-    [
-        *(ValueError("of the model"), KeyError, StopIteration(3), StopAsyncIteration, RuntimeError),
-        *(GeneratorExit, KeyboardInterrupt, SystemExit, asyncio.CancelledError, Exception),
-    ]
+EXCEPTIONS = (
+    *(ModelError("of the model"), KeyError, StopIteration(3), StopAsyncIteration, RuntimeError),
+    *(GeneratorExit, KeyboardInterrupt, SystemExit, asyncio.CancelledError, Exception),
 )
-VALUES = st.one_of(
-    st.sampled_from([None, 1, True, 0.5, "x", [1, 0], {"prediction": 1}, {"nope": 1}, (1, 0.5)]),
-    st.builds(Result),
-    st.builds(Broken),
+VALUES = (
+    *(None, 1, True, 0.5, "x", [1, 0], {"prediction": 1}, {"nope": 1}, (1, 0.5)),
+    *(Result(), Result(), Broken(), Broken()),
+)
+CATCHES: tuple[Any, ...] = ((), (ValueError,), (GeneratorExit,), (BaseException,))
+ACTIONS: tuple[Any, ...] = (
+    *(("next",), ("next",), ("next",), ("send", None), ("send", 7), ("close",)),
+    *(("throw", ValueError), ("throw", GeneratorExit), ("throw", asyncio.CancelledError)),
+)
+ROWS: tuple[dict[str, Any], ...] = (
+    *({"age": 30, "country": "de"}, {"age": None}, {}, {"country": [1]}),
 )
 BEHAVIOURS = st.builds(
     Behaviour,
-    items=st.lists(VALUES, max_size=3).map(tuple),
-    end=st.one_of(VALUES, EXCEPTIONS),
-    catches=st.sampled_from([(), (ValueError,), (GeneratorExit,), (BaseException,)]),
+    items=st.lists(st.sampled_from(VALUES), max_size=3).map(tuple),
+    end=st.sampled_from((*VALUES, *EXCEPTIONS)),
+    catches=st.sampled_from(CATCHES),
 )
-CALLERS = st.builds(
-    Script,
-    st.lists(
-        st.one_of(
-            st.just(("next",)),
-            st.tuples(st.just("send"), st.sampled_from([None, 7])),
-            st.tuples(
-                st.just("throw"),
-                st.sampled_from([ValueError, GeneratorExit, asyncio.CancelledError]),
-            ),
-            st.just(("close",)),
-        ),
-        max_size=STEPS,
-    ).map(tuple),
-)
-ROWS = st.sampled_from([{"age": 30, "country": "de"}, {"age": None}, {}, {"country": [1]}])
+CALLERS = st.builds(Script, st.lists(st.sampled_from(ACTIONS), max_size=STEPS).map(tuple))
 
 
+@pytest.fixture
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not report generators that ignore their end: pytest's own hook would keep them alive."""
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+
+
+def none_in_progress(monitor: ModelMonitor) -> bool:
+    calls = monitor._pipeline.recorder.calls
+    if calls:  # a generator that handles its own end is in a cycle with the exception
+        gc.collect()
+    return calls == []
+
+
+@pytest.mark.usefixtures("quiet")
+@settings(
+    max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
+@given(
+    fault=st.sampled_from(sorted(FAULTS)),
+    do=BEHAVIOURS,
+    script=CALLERS,
+    row=st.sampled_from(ROWS),
+    batch=st.booleans(),
+)
 def test_monitored_is_bare_whatever_breaks(
     monitors: dict[str, ModelMonitor],
-    request: pytest.FixtureRequest,
-    monkeypatch: pytest.MonkeyPatch,
+    fault: str,
+    do: Behaviour,
+    script: Script,
+    row: Any,
+    batch: bool,
 ) -> None:
-    """The same return or exception at every step; nothing in progress, nothing kept."""
-    # A generator that ignores its end is reported here, and pytest's own hook would keep it alive.
-    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
-    slow = request.config.getoption("--runslow")
-    remains: list[weakref.ref[Any]] = []
+    """The same return or exception at every step; nothing in progress. Small where it fails."""
+    monitor = monitors[fault]
+    hooked = Hooked(monitor, FAULTS[fault][1], batch=batch)
+    for name, make in SHAPES.items():
+        expected = trace(make(Bare(), do), Row(row), script)
+        assert trace(make(hooked, do), Row(row), script) == expected, name
+        assert none_in_progress(monitor), name
+    monitor.flush()
 
-    @settings(
-        max_examples=SLOW_EXAMPLES if slow else EXAMPLES,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(
-        fault=st.sampled_from(sorted(FAULTS)),
-        do=BEHAVIOURS,
-        script=CALLERS,
-        row=ROWS,
-        batch=st.booleans(),
-    )
-    def check(fault: str, do: Behaviour, script: Script, row: Any, batch: bool) -> None:
-        monitor = monitors[fault]
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_same_functions_stay_bare_for_many_calls(
+    monitors: dict[str, ModelMonitor], request: pytest.FixtureRequest, fault: str
+) -> None:
+    """Decorated once, called by whoever comes; no row is kept, and none but ours is a thread."""
+    calls = CALLS if request.config.getoption("--runslow") else CALLS // len(FAULTS) + 1
+    rng = random.Random(fault)
+    monitor, do = monitors[fault], Behaviour((), None, ())
+    bare = {name: make(Bare(), do) for name, make in SHAPES.items()}
+    monitored = []
+    for batch in (False, True):
         hooked = Hooked(monitor, FAULTS[fault][1], batch=batch)
-        for name, make in SHAPES.items():
-            given_row = Row(row)
-            remains.append(weakref.ref(given_row))
-            expected = trace(make(Bare(), do), given_row, script)
-            found = trace(make(hooked, do), given_row, script)
-            assert found == expected, name
-            calls = monitor._pipeline.recorder.calls
-            if calls:  # a generator that handles its own end is in a cycle with the exception
-                gc.collect()
-            assert calls == [], name
-        monitor.flush()
-
-    check()
+        monitored.append({name: make(hooked, do) for name, make in SHAPES.items()})
+    files, threads, rows = open_files(), threading.active_count(), []
+    for _ in range(calls // len(SHAPES) + 1):
+        do.items = tuple(rng.choices(VALUES, k=rng.randrange(4)))
+        do.end = rng.choice((*VALUES, *EXCEPTIONS))
+        do.catches = rng.choice(CATCHES)
+        script = Script(tuple(rng.choices(ACTIONS, k=rng.randrange(STEPS + 1))))
+        row, functions = Row(rng.choice(ROWS)), rng.choice(monitored)
+        rows.append(weakref.ref(row))
+        for name, function in bare.items():
+            expected = trace(function, row, script)
+            assert trace(functions[name], row, script) == expected, (name, do, script, row)
+            assert none_in_progress(monitor), (name, do, script, row)
+    del row
+    monitor.flush()
     gc.collect()
-    assert sum(reference() is not None for reference in remains) <= 1  # the last one, `given_row`
+    assert not any(reference() is not None for reference in rows)
+    assert threading.active_count() <= threads + 2  # the flusher's and the log's
+    assert open_files() <= files + 1  # the log's
 
 
 def test_calls_leave_nothing_behind(monitors: dict[str, ModelMonitor]) -> None:

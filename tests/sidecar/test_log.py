@@ -253,6 +253,44 @@ def test_a_full_disk_drops_counts_and_recovers(
     assert [row["prediction"] for row in read_log(tmp_path)] == [1, 3]
 
 
+def test_ten_thousand_predictions_on_a_disk_of_64_kb(
+    make: Callable[..., ModelMonitor], small_disk: Any, log_format: str, reader: Reader
+) -> None:
+    """Every row is in a file or counted as dropped, whole; with room again, none is dropped."""
+    monitor = make(
+        task="regression",
+        log=small_disk.path,
+        log_format=log_format,
+        log_max_bytes=10_000,
+        strict=False,
+    )
+    read, writer = reader(monitor), monitor._pipeline.log
+    assert writer is not None
+    results = [float(value) for value in range(12_000)]
+    predict = monitor(lambda row: results[row])
+
+    def serve(rows: range) -> None:
+        for row in rows:
+            assert predict(row) is results[row]
+            if row % 50 == 49:
+                monitor.flush()
+        assert wait_for(lambda: writer._done == rows.stop)
+
+    serve(range(10_000))
+    dropped = read("model_exporter_dropped_total", reason="log_write_failed")
+    assert dropped is not None
+    assert 5_000 < dropped < 10_000
+    assert read("model_exporter_internal_errors_total", stage="log") > 0
+    small_disk.resize(4096)
+    serve(range(10_000, 12_000))
+    monitor.close()
+    logged = [row["prediction"] for row in read_log(small_disk.path)]
+    lost = read("model_exporter_dropped_total", reason="log_write_failed")
+    assert len(logged) + lost == read("model_predictions_total") == 12_000
+    assert len(set(logged)) == len(logged)
+    assert {*results[10_000:]} <= {*logged}
+
+
 def test_a_directory_that_vanishes_is_counted_and_made_again(
     make: Callable[..., ModelMonitor], tmp_path: Path, log_format: str, reader: Reader
 ) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from model_exporter import ModelMonitor
 from model_exporter.errors import ConfigError
 from model_exporter.sidecar import shard_dir, shard_file
+from model_exporter.sidecar.faults import Stage
 from model_exporter.sidecar.shards import RETRY_NS
 
 RETRY_SECONDS = RETRY_NS * 1e-9
@@ -43,6 +43,11 @@ class Worker:
     @property
     def degraded(self) -> float | None:
         return self.read("model_exporter_shards_degraded")
+
+    @property
+    def errors(self) -> dict[str, float | None]:
+        metric = "model_exporter_internal_errors_total"
+        return {stage.value: self.read(metric, stage=stage.value) for stage in Stage}
 
     def skipped(self) -> dict[str, float | None]:
         metric = "model_exporter_shards_skipped"
@@ -153,29 +158,17 @@ def test_no_mutation_of_a_file_breaks_a_scrape(data: Any, tmp_path: Path) -> Non
     good.kill()
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Mount a file system of 256 kB."""
-    path = tmp_path / "disk"
-    path.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(path)]
-    done = subprocess.run(mount, capture_output=True, check=False)
-    if done.returncode:
-        pytest.skip(f"cannot mount a file system ({done.stderr!r}): a full disk stays unverified")
-    yield path
-    subprocess.run(["umount", "--lazy", str(path)], check=True)
-
-
 def test_a_full_disk_costs_no_count_and_is_left_when_there_is_room(
-    start: Callable[..., Worker], small_disk: Path, clock: Any
+    start: Callable[..., Worker], small_disk: Any, clock: Any
 ) -> None:
     """Counts wait in memory, a gauge says so, and what was shared before goes on being counted."""
-    early = start(small_disk, clock=clock)
+    small_disk.resize(256)
+    early = start(small_disk.path, clock=clock)
     early.calls("a")
-    filler = small_disk / "filler"
+    filler = small_disk.path / "filler"
     with pytest.raises(OSError, match="No space"):
         filler.write_bytes(bytes(2**20))
-    late = start(small_disk, clock=clock)
+    late = start(small_disk.path, clock=clock)
     for _ in range(100):
         late.calls(*"bc")
         early.calls("a")
@@ -187,6 +180,35 @@ def test_a_full_disk_costs_no_count_and_is_left_when_there_is_room(
     late.calls("b")
     assert (late.degraded, late.rows) == (0, 302)
     assert (early.degraded, early.rows) == (0, 302)
+
+
+def test_ten_thousand_predictions_on_a_disk_of_64_kb(
+    start: Callable[..., Worker], small_disk: Any, clock: Any
+) -> None:
+    """No room for one shard: results are the model's own, and each counts once, then and later."""
+    one, two = (start(small_disk.path, clock=clock) for _ in range(2))
+    outputs = [f"label {number}" for number in range(10)]
+    for number in range(5_000):
+        output = outputs[number % 10]
+        assert one.predict(output) is output
+        assert two.predict(output) is output
+        if number % 100 == 0:
+            assert (one.rows, one.degraded) == (number + 1, 1)
+    assert (one.rows, two.rows) == (5_000, 5_000)  # each its own: there is no place to meet
+    assert (one.degraded, two.degraded) == (1, 1)
+    assert one.errors["shards"] > 0
+    assert [path.name for path in small_disk.path.glob("*.shard")] == []
+
+    small_disk.resize(1024)
+    clock.advance(RETRY_SECONDS)
+    for worker in (one, two):
+        worker.calls("a")
+    assert {(w.rows, w.degraded) for w in (one, two, one, two)} == {(10_002, 0)}
+    one.kill()
+    late = start(small_disk.path, clock=clock)
+    late.calls("a")
+    two.calls("a")
+    assert (two.rows, late.rows, late.degraded) == (10_004, 10_004, 0)
 
 
 def test_a_directory_that_cannot_be_made_is_used_as_soon_as_it_can(

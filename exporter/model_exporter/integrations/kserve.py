@@ -20,8 +20,10 @@ def wrap_model(model: Model, monitor: ModelMonitor) -> Model:
     Parameters
     ----------
     model
-        Takes and returns ``{"instances": [...]}`` and ``{"predictions": [...]}`` (version 1), or
-        inference requests and responses (version 2): one tensor of rows, or one a feature.
+        A model or, as a server with ``--workers`` needs, its class: each worker gets the model
+        pickled, and makes the monitor anew. It takes and returns ``{"instances": [...]}`` and
+        ``{"predictions": [...]}`` (version 1), or inference requests and responses (version 2):
+        one tensor of rows, or one a feature.
     monitor
         The id of a request, of version 2 or in a header such as ``Ce-Id``, is the id of its
         prediction; of several rows, with ``-1``, ``-2`` and so on behind it.
@@ -29,7 +31,7 @@ def wrap_model(model: Model, monitor: ModelMonitor) -> Model:
     Returns
     -------
     object
-        The same model.
+        The same model or class.
     """
     decorate = monitor(batch=True, features=_features, output=_output, prediction_id=_ids)
     model.predict = decorate(model.predict)  # type: ignore[attr-defined]

@@ -56,6 +56,57 @@ class BatchJob:
             check=check,
         )
 
+    def push_otlp(
+        self,
+        endpoint: str,
+        *,
+        job: str | None = None,
+        instance: str = "",
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 5.0,
+        check: bool = False,
+    ) -> bool:
+        """Hand the registry over by OpenTelemetry's protocol; needs ``model-exporter[otlp]``.
+
+        Parameters
+        ----------
+        endpoint
+            The whole address: ``"http://prometheus:9090/api/v1/otlp/v1/metrics"`` of Prometheus,
+            ``"http://collector:4318/v1/metrics"`` of a collector.
+        job, instance
+            The resource's `service.name` and `service.instance.id`, which Prometheus makes the
+            labels `job` and `instance`; by default the name of the model, and none.
+        headers
+            To send along, such as ``{"Authorization": "Bearer ..."}``.
+        timeout
+            Seconds for all attempts.
+        check
+            Raise `ConfigError` or `DeliveryError` if it fails; otherwise that is counted and
+            logged.
+
+        Returns
+        -------
+        bool
+            Whether the receiver took them.
+        """
+        from model_exporter.sidecar import otlp
+
+        settings = self._pipeline.settings
+        resource = {"service.name": settings.name if job is None else job}
+        if instance:
+            resource["service.instance.id"] = instance
+        return self._delivered(
+            lambda: otlp.push(
+                self.registry,
+                endpoint,
+                resource=resource,
+                headers=headers or {},
+                timeout=timeout,
+                now_ns=settings.clock.wall_ns(),
+            ),
+            check=check,
+        )
+
     def write_textfile(self, path: str | os.PathLike[str], *, check: bool = False) -> bool:
         """Write the registry to a file for node_exporter's textfile collector, atomically.
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from model_exporter.baseline import Baseline
 from model_exporter.records import Subject, Task
+from model_exporter.sidecar.arguments import number
 from model_exporter.sidecar.columns import REASONS
 from model_exporter.sidecar.counters import (
     MAX_CLASSES,
@@ -15,7 +16,7 @@ from model_exporter.sidecar.counters import (
 )
 from model_exporter.sidecar.faults import DropReason, Stage
 from model_exporter.sidecar.monitor import ModelMonitor
-from model_exporter.sidecar.settings import BATCH_BUCKETS, SCORE_BUCKETS, Settings, number
+from model_exporter.sidecar.settings import BATCH_BUCKETS, SCORE_BUCKETS, Settings
 from model_exporter.sidecar.window import LEVELS
 
 ONE = (

@@ -19,6 +19,7 @@ from model_exporter.sidecar.capture import (
 )
 from model_exporter.sidecar.columns import NOT_CAPTURED, Column
 from model_exporter.sidecar.counters import Counters
+from model_exporter.sidecar.event_time import GIVEN, batch_clock, row_clock
 from model_exporter.sidecar.faults import Stage, TelemetryError
 from model_exporter.sidecar.ids import next_request_id, row_ids
 from model_exporter.sidecar.outputs import SCALARS
@@ -47,7 +48,7 @@ class RowSteps:
         self._pipeline = pipeline
         self._place = place
         self.capture = RowCapture(
-            pipeline.settings.columns,
+            pipeline.settings.captured,
             positional=positional(pipeline),
             place=place,
             features=hooks.features,
@@ -55,14 +56,15 @@ class RowSteps:
             note=pipeline.recorder.note if pipeline.settings.baseline else None,
         )
         self.scalars = frozenset() if hooks.output else SCALARS
-        self.begin = self._begin(hooks.prediction_id)
+        self.begin = self._timed(self._begin(hooks.prediction_id), hooks.event_time)
         self.finish = self._finish(_row_reader(pipeline, hooks))
 
     @property
     def is_plain(self) -> bool:
         """Whether `plain.plain_wrapper` can do these steps."""
-        needs_more = self._pipeline.has_ids or self._place.index or self.capture.getter is None
-        return not needs_more
+        if self._pipeline.has_ids or self._pipeline.settings.event_time == GIVEN:
+            return False
+        return not self._place.index and self.capture.getter is not None
 
     @property
     def is_packed(self) -> bool:
@@ -94,6 +96,19 @@ class RowSteps:
             return record
 
         return begin
+
+    def _timed(self, begin: Begin, event_time: Callable[..., Any] | None) -> Begin:
+        """Add what `event_time` gives to the record: its column is the last."""
+        if self._pipeline.settings.event_time != GIVEN:
+            return begin
+        read = row_clock(event_time, index=self._place.index, faults=self._pipeline.faults)
+
+        def timed(args: Arguments, kwargs: Keywords) -> list[Any]:
+            record: list[Any] = begin(args, kwargs)
+            record.append(read(args, kwargs))
+            return record
+
+        return timed
 
     def _finish(self, read: Callable[[Any], Any]) -> Finish:
         recorder, faults, scalars = self._pipeline.recorder, self._pipeline.faults, self.scalars
@@ -149,11 +164,13 @@ class BatchSteps:
         self._hooks = hooks
         self._place = place
         self._capture = BatchCapture(
-            pipeline.settings.columns,
+            pipeline.settings.captured,
             positional=positional(pipeline),
             place=place,
             features=hooks.features,
         )
+        self._is_timed = pipeline.settings.event_time == GIVEN
+        self._time = batch_clock(hooks.event_time, index=place.index, faults=self._faults)
 
     def begin(self, args: Arguments, kwargs: Keywords) -> BatchCall:
         """Count the features of a call and keep what the log needs."""
@@ -171,14 +188,24 @@ class BatchSteps:
                 call.log_columns = {name: _own(column) for name, column in columns.items()}
         except Exception as error:
             self._faults.error(Stage.FEATURES, error)
+        if self._is_timed:
+            now = self._pipeline.settings.clock.wall_ns()
+            self._add_time(call, self._time(args, kwargs, now))
         if self._pipeline.log is not None and self._hooks.prediction_id is not None:
             call.ids = self._ids(args, kwargs)
         return call
 
     def _counts(self, columns: dict[str, Column]) -> Any:
         counters = Counters(self._pipeline.settings, self._pipeline.fold.subjects)
-        self._pipeline.fold.count_features(columns, counters)
+        timed: dict[str, Column] = {GIVEN: ()} if columns and self._is_timed else {}
+        self._pipeline.fold.count_features({**columns, **timed}, counters)
         return counters.array
+
+    def _add_time(self, call: BatchCall, newest_ns: float) -> None:
+        settings, subjects = self._pipeline.settings, self._pipeline.fold.subjects
+        counters = Counters(settings, subjects, call.counts)
+        counters.input_ns[0] = newest_ns
+        call.counts = counters.array
 
     def _ids(self, args: Arguments, kwargs: Keywords) -> list[str | None] | None:
         assert self._hooks.prediction_id is not None

@@ -58,16 +58,22 @@ class Place:
 
 
 class Hooks:
-    """The callables given to the decorator; all but `output` get the call's own arguments."""
+    """The callables of a user's; all but `output` get the call's own arguments."""
 
-    __slots__ = ("features", "output", "prediction_id")
+    __slots__ = ("event_time", "features", "output", "prediction_id")
 
     def __init__(
-        self, *, features: Hook | None, output: Hook | None, prediction_id: Hook | None
+        self,
+        *,
+        features: Hook | None = None,
+        output: Hook | None = None,
+        prediction_id: Hook | None = None,
+        event_time: Hook | None = None,
     ) -> None:
         self.features = features
         self.output = output
         self.prediction_id = prediction_id
+        self.event_time = event_time
 
 
 def checked_hooks(**hooks: Hook | None) -> Hooks:

@@ -33,8 +33,9 @@ BLOCK = 32_768
 calls a block show, in greater ones little is gained."""
 
 
-CONVERSION_ERRORS = (struct.error, TypeError, ValueError, OverflowError)
-"""What `struct.pack` raises for a value that is not a number."""
+CONVERSION_ERRORS = (Exception,)
+"""What a value that is not a number raises when it is made one: it may be any object, and a tensor
+of two elements raises RuntimeError. Let through, it would cost the counts of all other rows."""
 
 
 class _NotCaptured:
@@ -151,7 +152,7 @@ def _number(value: Any) -> float | None:
         return float(value)
     except OverflowError:
         return math.inf
-    except (TypeError, ValueError):
+    except CONVERSION_ERRORS:
         return None
 
 
@@ -235,7 +236,10 @@ class CategoricalBins:
             return SKIPPED
         if isinstance(value, (list, tuple, dict, set, bytes, np.ndarray)):
             return INVALID
-        text = self._text(value)
+        try:
+            text = self._text(value)
+        except Exception:  # whatever its text raises, the other rows count
+            return INVALID
         return MISSING if text is None else self._places.get(text, self._other)
 
 

@@ -17,6 +17,7 @@ from model_exporter.errors import ConfigError, DeliveryError
 from model_exporter.sidecar.gather import encoded
 
 LABEL = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*")
+PUSHGATEWAY = "a Pushgateway, such as http://pushgateway:9091"
 ANSWER_BYTES = 200
 """How much of a Pushgateway's complaint is quoted."""
 
@@ -43,8 +44,8 @@ def push(
     DeliveryError
         If the Pushgateway cannot be reached or does not take them.
     """
-    address, authorization = _address(gateway)
-    request = urllib.request.Request(  # noqa: S310 - the scheme is checked by _address
+    address, authorization = address_of("gateway", gateway, of=PUSHGATEWAY)
+    request = urllib.request.Request(  # noqa: S310 - the scheme is checked by address_of
         address + _group(job, grouping_key),
         data=text(registry),
         method="PUT",
@@ -67,13 +68,11 @@ def push(
         ) from None
 
 
-def _address(gateway: str) -> tuple[str, dict[str, str]]:
-    """Return the address without a trailing slash or password, and the header for the latter."""
-    parts = urllib.parse.urlsplit(gateway if "//" in gateway else f"http://{gateway}")
+def address_of(what: str, given: str, *, of: str) -> tuple[str, dict[str, str]]:
+    """Return an address without a trailing slash or password, and the header for the latter."""
+    parts = urllib.parse.urlsplit(given if "//" in given else f"http://{given}")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
-        raise ConfigError(
-            "gateway: expected the address of a Pushgateway, such as http://pushgateway:9091"
-        )
+        raise ConfigError(f"{what}: expected the address of {of}")
     place = parts.netloc.rpartition("@")[2]
     address = urllib.parse.urlunsplit((parts.scheme, place, parts.path.rstrip("/"), "", ""))
     if parts.username is None:

@@ -71,18 +71,21 @@ class MonitoredEstimator(StandIn):
     def __reduce_ex__(self, protocol: Any) -> Any:
         state = state_of(self)
         settings, hooks = state.pipeline.settings, state.hooks
-        given = (hooks.features, hooks.output, hooks.prediction_id)
-        return _restored, (inner_of(self), settings.name, settings.version, *given)
+        given = {name: getattr(hooks, name) for name in Hooks.__slots__}
+        return _restored, (inner_of(self), settings.name, settings.version, given)
 
     def _predicting(self, name: str, method: Any) -> Any:
         state = state_of(self)
         found = state.methods.get(name)
         if found is None:
             own = state.hooks
+            by_threshold = state.pipeline.settings.threshold is not None
+            read = _scores if by_threshold and name == "predict_proba" else READERS[name]
             hooks = Hooks(
                 features=own.features,
-                output=own.output or functools.partial(READERS[name], method.__self__),
+                output=own.output or functools.partial(read, method.__self__),
                 prediction_id=own.prediction_id,
+                event_time=own.event_time,
             )
             found = state.methods[name] = wrap(state.pipeline, method, batch=True, hooks=hooks)
         return found
@@ -106,14 +109,12 @@ def _monitored(estimator: Any, state: State) -> Any:
     return stand_in(MonitoredEstimator, estimator)(estimator, fresh)
 
 
-def _restored(inner: Any, name: str, version: str, *hooks: Any) -> Any:
+def _restored(inner: Any, name: str, version: str, hooks: dict[str, Any]) -> Any:
     """Unpickle: monitored where a monitor of that name and version lives, else the bare one."""
     pipeline = pipeline_of(name, version)
     if pipeline is None:
         return inner
-    features, output, prediction_id = hooks
-    made = Hooks(features=features, output=output, prediction_id=prediction_id)
-    return _monitored(inner, State(pipeline, made))
+    return _monitored(inner, State(pipeline, Hooks(**hooks)))
 
 
 def _returning(estimator: MonitoredEstimator, method: Callable[..., Any]) -> Callable[..., Any]:
@@ -134,12 +135,20 @@ def _predicted(estimator: Any, result: Any) -> Any:
 
 def _probabilities(estimator: Any, result: Any) -> Any:
     """Read columns of probabilities; the class is the most probable, as `predict` has it."""
+    found = _scores(estimator, result)
+    if found is result:
+        return result
+    places = np.asarray(result).argmax(axis=1)
+    return {"prediction": np.asarray(estimator.classes_)[places], **found}
+
+
+def _scores(estimator: Any, result: Any) -> Any:
+    """Read columns of probabilities, for the threshold of the monitor to decide."""
     table = np.asarray(result)
     classes = getattr(estimator, "classes_", None)
     if table.ndim != 2 or classes is None or len(classes) != table.shape[1]:
         return result
-    scores = {name: table[:, i] for i, name in enumerate(np.asarray(classes).tolist())}
-    return {"prediction": np.asarray(classes)[table.argmax(axis=1)], "scores": scores}
+    return {"scores": {name: table[:, i] for i, name in enumerate(np.asarray(classes).tolist())}}
 
 
 def _margins(estimator: Any, result: Any) -> Any:

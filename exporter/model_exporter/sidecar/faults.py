@@ -37,6 +37,7 @@ class Stage(enum.StrEnum):
     FEATURES = "features"
     OUTPUT = "output"
     PREDICTION_ID = "prediction_id"
+    EVENT_TIME = "event_time"
     RECORD = "record"
     FOLD = "fold"
     LOG = "log"

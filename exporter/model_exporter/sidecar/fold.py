@@ -87,7 +87,13 @@ class Fold:
         self._log = log
         self.taps: list[Log] = []  # of `model_exporter.testing`
         self._first = FIXED + has_ids
-        self.reader = OutputReader(settings.task, settings.positive_label, name=self._class_name)
+        self.reader = OutputReader(
+            settings.task,
+            settings.positive_label,
+            name=self._class_name,
+            threshold=settings.threshold,
+            negative=settings.negative,
+        )
         self._slots = Lookup(self._class_slot)
 
     def reset(self) -> None:

@@ -40,6 +40,14 @@ def encoded(registry: CollectorRegistry, encode: Encode, names: Collection[str] 
         return encode(Families(f for f in families if f.samples and _encodes(f, encode, registry)))
 
 
+def collected(registry: CollectorRegistry) -> list[Metric]:
+    """Return the registry's families; what fails is left out, and counted."""
+    try:
+        return list(registry.collect())
+    except Exception:
+        return list(_each(registry))
+
+
 def _each(registry: CollectorRegistry) -> Iterator[Metric]:
     """Collect from one collector after the other, leaving out those that fail."""
     collectors: Iterable[Collector] = list(getattr(registry, "_collector_to_names", ()))

@@ -40,8 +40,7 @@ def class_namer(
     """
     if positive_label is None or positive_label.lower() in TRUTHS:
         return category_text
-    others = {c for c in classes if c.lower() not in TRUTHS} - {positive_label}
-    negative = others.pop() if len(others) == 1 else OPPOSITES.get(positive_label)
+    negative = opposite(positive_label, classes)
     if negative is None:
         return category_text
     truths = {"true": positive_label, "false": negative}
@@ -51,6 +50,18 @@ def class_namer(
         return None if text is None else truths.get(text.lower(), text)
 
     return name
+
+
+def opposite(positive_label: str, classes: Iterable[str]) -> str | None:
+    """Return the other class of a binary model; None where it is not known.
+
+    Examples
+    --------
+    >>> opposite("yes", ["no", "yes"]), opposite("1", []), opposite("yes", [])
+    ('no', '0', None)
+    """
+    others = {c for c in classes if c.lower() not in TRUTHS} - {positive_label}
+    return others.pop() if len(others) == 1 else OPPOSITES.get(positive_label)
 
 
 class Names:
@@ -118,7 +129,7 @@ class Lookup:
             try:
                 cache = self._caches.setdefault(kinds.pop(), {})
                 found = list(map(cache.get, values))
-            except TypeError:  # not hashable
+            except Exception:  # not hashable: most raise TypeError, but any object may come
                 return list(map(self._resolve, values))
             if None not in found:
                 return found  # type: ignore[return-value]
@@ -128,7 +139,7 @@ class Lookup:
         cache = self._caches.setdefault(type(value), {})
         try:
             number = cache.get(value)
-        except TypeError:
+        except Exception:
             return self._resolve(value)
         if number is None:
             number = self._resolve(value)

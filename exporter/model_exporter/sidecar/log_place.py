@@ -10,8 +10,9 @@ from model_exporter.sidecar.log_http import POST_BYTES, post
 from model_exporter.sidecar.log_outbox import Memory, Outbox, Spool
 from model_exporter.sidecar.log_rows import LogSchema
 from model_exporter.sidecar.log_sender import Sender
+from model_exporter.sidecar.log_settings import LogSettings
 from model_exporter.sidecar.log_target import Target
-from model_exporter.sidecar.settings import LogSettings, Settings
+from model_exporter.sidecar.settings import Settings
 
 BATCH_SECONDS = 5.0
 """A batch for a receiver waits so long at most: what a killed process without a spool loses."""

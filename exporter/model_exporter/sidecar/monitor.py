@@ -2,31 +2,27 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Self
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.registry import Collector
 
 from model_exporter.baseline import Baseline
 from model_exporter.errors import ConfigError
 from model_exporter.sidecar import settings as checks
+from model_exporter.sidecar.arguments import buckets, names, number, text
 from model_exporter.sidecar.batch_job import BatchJob
-from model_exporter.sidecar.capture import checked_hooks
 from model_exporter.sidecar.clock import SYSTEM_CLOCK, Clock
 from model_exporter.sidecar.collector import collector_of
 from model_exporter.sidecar.constraints import Constraint, read_constraints
-from model_exporter.sidecar.wrap import Steps, wrap
+from model_exporter.sidecar.log_settings import read_log
+from model_exporter.sidecar.predicting import Predicting
+from model_exporter.sidecar.serving import Serving
 
 if TYPE_CHECKING:
     from model_exporter.sidecar.bill import SeriesEstimate
-    from model_exporter.sidecar.exposition import App, AsgiApp
-    from model_exporter.sidecar.server import MetricsServer
-    from model_exporter.sidecar.track import TrackedCall
-
-F = TypeVar("F")
 
 
-class ModelMonitor(BatchJob):
+class ModelMonitor(Predicting, Serving, BatchJob):
     """Monitors the predict function of one version of a model.
 
     Parameters
@@ -51,7 +47,9 @@ class ModelMonitor(BatchJob):
         baseline. What breaks one counts in `model_feature_invalid_total{reason="constraint"}`.
     event_time
         The column that tells when an input came to be, for `model_input_timestamp_seconds`:
-        datetimes (UTC if they do not say), ISO 8601 texts or Unix seconds.
+        datetimes (UTC if they do not say), ISO 8601 texts or Unix seconds. Or a function of the
+        arguments of a call, without `self` or `cls`, that gives one of these or None; of a batch
+        one for all, or a column of them. What it raises is counted.
     multiprocess_dir
         Directory in which the worker processes of a server share their counts, so that a scrape
         of any of them is the sum of all; by default that of the environment variable
@@ -64,6 +62,9 @@ class ModelMonitor(BatchJob):
         A model has at most 50 series of classes: more share the class ``__other__``.
     positive_label
         The class whose probability is a binary model's score; by default the baseline's, else 1.
+    threshold
+        Of a binary model that returns a probability and no class: from this one on it predicts
+        the positive class, else the other. By default a bare probability has no class.
     latency_buckets, value_buckets
         Edges of the histograms of seconds a call, and of a regression's values.
     window_rows, window_seconds
@@ -129,10 +130,11 @@ class ModelMonitor(BatchJob):
         segments: Iterable[str] = (),
         multiprocess_dir: str | os.PathLike[str] | None = None,
         constraints: Mapping[str, Constraint] | None = None,
-        event_time: str = "",
+        event_time: str | Callable[..., Any] = "",
         registry: CollectorRegistry | None = None,
         classes: Iterable[object] = (),
         positive_label: object = None,
+        threshold: float | None = None,
         latency_buckets: Sequence[float] = checks.LATENCY_BUCKETS,
         value_buckets: Sequence[float] | None = None,
         window_rows: int = 10_000,
@@ -154,23 +156,29 @@ class ModelMonitor(BatchJob):
             raise ConfigError(
                 f"registry={registry!r}: expected a prometheus_client.CollectorRegistry"
             )
+        known = checks.read_classes(classes, kind, reference)
+        positive = checks.read_positive_label(positive_label, reference)
+        decision, negative = checks.read_threshold(
+            threshold, kind, classes=known, positive_label=positive
+        )
+        column, self._event_time = checks.read_event_time(event_time)
         settings = checks.Settings(
-            name=checks.text("name", name, empty=False),
-            version=checks.text("version", version),
+            name=text("name", name, empty=False),
+            version=text("version", version),
             task=kind,
             baseline=reference,
-            classes=checks.read_classes(classes, kind, reference),
-            positive_label=checks.read_positive_label(positive_label, reference),
-            latency_buckets=checks.buckets("latency_buckets", latency_buckets),
+            classes=known,
+            positive_label=positive,
+            latency_buckets=buckets("latency_buckets", latency_buckets),
             value_buckets=checks.read_value_buckets(value_buckets, reference),
-            window_rows=int(checks.number("window_rows", window_rows, least=1)),
-            window_ns=int(checks.number("window_seconds", window_seconds, least=0) * 1e9),
-            buffer_values=int(checks.number("buffer_values", buffer_values, least=1)),
-            log=checks.read_log(
+            window_rows=int(number("window_rows", window_rows, least=1)),
+            window_ns=int(number("window_seconds", window_seconds, least=0) * 1e9),
+            buffer_values=int(number("buffer_values", buffer_values, least=1)),
+            log=read_log(
                 log,
                 log_format=log_format,
-                features=checks.names("log_features", log_features),
-                segments=checks.names("segments", segments),
+                features=names("log_features", log_features),
+                segments=names("segments", segments),
                 max_bytes=log_max_bytes,
                 max_seconds=log_max_seconds,
                 queue_rows=log_queue_rows,
@@ -182,173 +190,14 @@ class ModelMonitor(BatchJob):
             strict=strict,
             clock=clock,
             constraints=read_constraints(constraints),
-            event_time=checks.text("event_time", event_time),
+            event_time=column,
+            threshold=decision,
+            negative=negative,
         )
         self._collector = collector_of(self.registry)
         self._pipeline = self._collector.adopt(settings)
-        self._servers: list[MetricsServer] = []
-        self._tracking: dict[bool, Steps] = {}
-
-    @overload
-    def __call__(self, function: F) -> F: ...
-
-    @overload
-    def __call__(
-        self,
-        *,
-        batch: bool = ...,
-        output: Callable[[Any], Any] | None = ...,
-        prediction_id: Callable[..., Any] | None = ...,
-        features: Callable[..., Any] | None = ...,
-    ) -> Callable[[F], F]: ...
-
-    def __call__(
-        self,
-        function: Any = None,
-        *,
-        batch: bool = False,
-        output: Callable[[Any], Any] | None = None,
-        prediction_id: Callable[..., Any] | None = None,
-        features: Callable[..., Any] | None = None,
-    ) -> Any:
-        """Monitor a function; also as a decorator with or without arguments.
-
-        Parameters
-        ----------
-        function
-            A function, method, static or class method, callable object; also ``async def``, a
-            generator or an async generator. What a function returns that is awaitable, or an
-            iterator, is followed to its end.
-        batch
-            Whether a call predicts many rows: takes a list of rows, a dict of columns, a 2-d
-            array or a DataFrame, and returns a list, an array, a Series or a dict of columns.
-        output
-            Maps what the function returned to predictions. Of one row: a class; a probability,
-            if binary, as a float between 0 and 1, both excluded (exact 0.0 and 1.0 are classes);
-            a number, if regression; a tuple of class and score; or a dict with any of
-            ``"prediction"``, ``"score"`` and ``"scores"`` (a dict by class). Of a stream it gets
-            the last chunk; without it, chunks are counted and not read.
-        prediction_id
-            Maps the arguments of the call to the caller's id: it is called with exactly those
-            arguments, without `self` or `cls`; a batch's gives a list of ids. Without it, or
-            where it gives None, it is the id of the request (`sidecar.ids.request_id`), with the
-            row's number in a batch, else a UUIDv7. Ids are only taken when there is a log.
-        features
-            Maps the arguments, likewise, to the features: a dict by name, or a list, tuple or
-            array in the order of the baseline. By default the first argument is the features.
-
-        Returns
-        -------
-        callable
-            The function, monitored; its signature, results and exceptions are the same.
-        """
-        hooks = checked_hooks(features=features, output=output, prediction_id=prediction_id)
-        if function is None:
-            return lambda f: wrap(self._pipeline, f, batch=batch, hooks=hooks)
-        return wrap(self._pipeline, function, batch=batch, hooks=hooks)
-
-    def wrap(
-        self,
-        estimator: F,
-        *,
-        output: Callable[[Any], Any] | None = None,
-        prediction_id: Callable[..., Any] | None = None,
-        features: Callable[..., Any] | None = None,
-    ) -> F:
-        """Monitor an estimator in the style of scikit-learn; the hooks are those of a batch.
-
-        Parameters
-        ----------
-        estimator
-            Fitted or not. `predict`, `predict_proba` and `decision_function` are monitored, each
-            call as a batch; all else passes through.
-
-        Returns
-        -------
-        estimator
-            Looks like the estimator: attributes, `isinstance`, parameters. Copies and clones are
-            monitored; what is unpickled is where a monitor of this name and version lives.
-        """
-        from model_exporter.sidecar.estimator import PREDICTING, monitored  # imports stay light
-
-        if not any(callable(getattr(estimator, name, None)) for name in PREDICTING):
-            raise ConfigError(
-                f"cannot wrap {type(estimator).__name__}: it has none of {', '.join(PREDICTING)}; "
-                "monitor a function with `@monitor`"
-            )
-        hooks = checked_hooks(features=features, output=output, prediction_id=prediction_id)
-        return cast(F, monitored(self._pipeline, estimator, hooks))
-
-    def track(self, *, rows: int | None = None) -> "TrackedCall":
-        """Monitor the body of a `with` or `async with` as one call.
-
-        Parameters
-        ----------
-        rows
-            How many rows the call predicts; None for one row that is no batch.
-        """
-        from model_exporter.sidecar.track import TrackedCall, tracking_steps
-
-        batch = rows is not None
-        rows = int(checks.number("rows", rows, least=0)) if batch else None
-        if batch not in self._tracking:
-            self._tracking[batch] = tracking_steps(self._pipeline, batch=batch)
-        return TrackedCall(self._tracking[batch], rows)
-
-    def start_metrics_server(
-        self,
-        port: int = 0,
-        addr: str = "127.0.0.1",
-        *,
-        web_config: str | os.PathLike[str] | None = None,
-    ) -> "MetricsServer":
-        """Serve the registry under ``/metrics`` from a background thread.
-
-        Parameters
-        ----------
-        port
-            0 takes a free one, which is the `port` of the returned server.
-        addr
-            ``"0.0.0.0"`` for other machines, and then with a `web_config` if others can reach it.
-        web_config
-            Path of a web configuration file as node_exporter takes it: TLS, client certificates,
-            users, headers, rate limit. YAML and bcrypt need ``model-exporter[web]``; JSON does not.
-        """
-        from model_exporter.sidecar.server import MetricsServer  # imports stay light
-
-        web = None
-        if web_config is not None:
-            from model_exporter.sidecar.web import ConfiguredWeb  # so does TLS
-
-            web = ConfiguredWeb(web_config, self.registry)
-        server = MetricsServer(self.registry, addr=addr, port=port, web=web)
-        self._servers.append(server)
-        return server
-
-    def metrics_app(self) -> "App":
-        """Return an application for WSGI and ASGI that serves the registry under any path."""
-        from model_exporter.sidecar.exposition import app
-
-        return app(self.registry)
-
-    def metrics_asgi_app(self) -> "AsgiApp":
-        """Return the same for servers that insist on a coroutine function."""
-        from model_exporter.sidecar.exposition import asgi_app
-
-        return asgi_app(self.registry)
-
-    def collector(self) -> Collector:
-        """Return what serves every monitor of this one's registry, to register with another.
-
-        For a registry that is made at each scrape, as with prometheus_client's own
-        multiprocess mode. Monitors that appear in one exposition share one registry.
-
-        Examples
-        --------
-        >>> registry = CollectorRegistry()
-        >>> registry.register(ModelMonitor("churn", task="binary").collector())
-        """
-        return self._collector
+        self._servers = []
+        self._tracking = {}
 
     def series_estimate(self) -> "SeriesEstimate":
         """Return how many series this monitor serves at most, in all and by family."""

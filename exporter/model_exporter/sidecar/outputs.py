@@ -65,15 +65,25 @@ class OutputReader:
         The class whose probability is the score of a binary model.
     name
         Gives the text of a class.
+    threshold, negative
+        From where on a probability without a class is of the positive one, else of `negative`:
+        0.0 and 1.0 are probabilities then, too. Without a threshold they are classes.
     """
 
     def __init__(
-        self, task: Task, positive_label: str, *, name: Callable[[Any], str | None] = category_text
+        self,
+        task: Task,
+        positive_label: str,
+        *,
+        name: Callable[[Any], str | None] = category_text,
+        threshold: float | None = None,
+        negative: str = "",
     ) -> None:
         self._name = name
         self._regression = task is Task.REGRESSION
         self._binary = task is Task.BINARY
         self._positive = positive_label
+        self._threshold, self._negative = threshold, negative
 
     def read(self, output: Any) -> Any:
         """Return one output as a scalar, or as a `Scored` that holds no part of it."""
@@ -129,9 +139,27 @@ class OutputReader:
         if self._regression:
             values = recorded.get("prediction", ()) if isinstance(recorded, dict) else recorded
             return Outputs(None, numbers(values).array, {})
-        if isinstance(recorded, dict):
-            return self._split_columns(recorded)
-        return self._split_rows(recorded)
+        by_name = isinstance(recorded, dict)
+        outputs = self._split_columns(recorded) if by_name else self._split_rows(recorded)
+        return outputs if self._threshold is None else self._decided(outputs)
+
+    def _decided(self, outputs: Outputs) -> Outputs:
+        """Return outputs with a class for each probability that has none."""
+        values, classes = outputs.values, outputs.classes or ()
+        is_positive = values >= (self._threshold or 0.0)  # not of NaN
+        decided = np.where(is_positive, self._positive, self._negative).tolist()
+        known = ((values >= 0) & (values <= 1)).tolist()
+        chosen = [
+            new if old is None and is_known else old
+            for old, new, is_known in zip(classes, decided, known, strict=True)
+        ]
+        return Outputs(chosen, values, outputs.scores)
+
+    def _are_probabilities(self, values: Any) -> Any:
+        """Return where bare numbers are probabilities."""
+        if self._threshold is None:
+            return (values > 0) & (values < 1)
+        return (values >= 0) & (values <= 1)
 
     def _split_columns(self, columns: dict[str, Any]) -> Outputs:
         scores = {name: numbers(p).array for name, p in columns["scores"].items()}
@@ -152,7 +180,7 @@ class OutputReader:
         kinds = set(map(type, items))
         if self._binary and kinds == {float}:
             values = numbers(items).array
-            if ((values > 0) & (values < 1)).all():
+            if self._are_probabilities(values).all():
                 return Outputs([None] * len(items), values, {})
         if not any(issubclass(kind, (tuple, float, np.floating)) for kind in kinds):
             return Outputs(items, np.full(len(items), math.nan), {})
@@ -163,7 +191,8 @@ class OutputReader:
     def _triple(self, item: Any) -> Scored:
         if type(item) is tuple:
             return item
-        if self._binary and isinstance(item, (float, np.floating)) and 0 < item < 1:
+        is_number = self._binary and isinstance(item, (float, np.floating))
+        if is_number and self._are_probabilities(item):
             return (None, item, ())
         return (item, None, ())
 

@@ -125,8 +125,9 @@ class Recorder:
         self.shapes: list[Any] = []
         self.calls: list[None] = []
         self._hard = max(values, width)
-        self._soft = min(SOFT_VALUES, self._hard)
-        self._relief = min(RELIEF_VALUES, self._hard)
+        # Up to here a call looks at one buffer only, and there are two.
+        self._relief = min(RELIEF_VALUES, self._hard // 2)
+        self._soft = min(SOFT_VALUES, self._relief)
         self._ask_from(0)
         self.wake: Any = None
         self.relieve: Any = None
@@ -153,7 +154,7 @@ class Recorder:
             filled = 0
         if filled < self._hard:
             looks = latency is not None and self.sample is not None and self.sample(latency)
-            if looks:
+            if looks or filled >= self._relief:
                 self._ask_from(0)  # brings the next call here, too
             else:  # the flusher is woken once; it sets the limit back
                 self._ask_from(self._soft if filled < self._soft else self._relief)

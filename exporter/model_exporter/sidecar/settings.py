@@ -1,7 +1,5 @@
 """The arguments of a monitor, checked once, at construction."""
 
-import itertools
-import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,10 +9,12 @@ from model_exporter.baseline import Baseline
 from model_exporter.distribution import NumericDistribution, category_text
 from model_exporter.errors import ConfigError
 from model_exporter.records import Task
+from model_exporter.sidecar.arguments import buckets, text
 from model_exporter.sidecar.clock import Clock
 from model_exporter.sidecar.constraints import Constraint
-from model_exporter.sidecar.labels import class_namer
-from model_exporter.sidecar.log_target import Target, is_url, read_target
+from model_exporter.sidecar.event_time import GIVEN
+from model_exporter.sidecar.labels import class_namer, opposite
+from model_exporter.sidecar.log_settings import LogSettings
 
 LATENCY_BUCKETS = (
     *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
@@ -29,27 +29,6 @@ VALUE_BUCKETS = (
 )
 """Without a baseline nothing is known of a regression's values but that they have a size."""
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-LOG_FORMATS = ("jsonl", "parquet")
-
-
-class LogSettings(NamedTuple):
-    """Where and how predictions are logged.
-
-    Attributes
-    ----------
-    directory
-        Of the log, or of the spool of a log that goes to `target`; None if that has none.
-    """
-
-    directory: Path | None
-    target: Target | None
-    format: str
-    features: tuple[str, ...]
-    segments: tuple[str, ...]
-    max_bytes: int
-    max_seconds: float
-    queue_rows: int
-    budget_bytes: int
 
 
 class Settings(NamedTuple):
@@ -58,8 +37,13 @@ class Settings(NamedTuple):
     Attributes
     ----------
     columns
-        The features captured from a row: the baseline's, in its order, then those that only the
-        log, a constraint or `event_time` needs.
+        What is recorded of a row: the baseline's features, in its order, then those that only the
+        log, a constraint or `event_time` needs. `captured` is what of it the row itself has.
+    event_time
+        A column; `GIVEN` where a function of the user's gives the time.
+    threshold
+        From where on a probability without a class is of the positive one, else of `negative`;
+        None where it has no class.
     """
 
     name: str
@@ -79,6 +63,8 @@ class Settings(NamedTuple):
     clock: Clock
     constraints: Mapping[str, Constraint]
     event_time: str
+    threshold: float | None = None
+    negative: str = ""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -87,6 +73,11 @@ class Settings(NamedTuple):
         event = (self.event_time,) if self.event_time else ()
         extra = (*self.log.features, *self.log.segments) if self.log else ()
         return tuple(dict.fromkeys((*baseline, *extra, *self.constraints, *event)))
+
+    @property
+    def captured(self) -> tuple[str, ...]:
+        """Feature names, without what a function gives."""
+        return tuple(name for name in self.columns if name != GIVEN)
 
     def class_namer(self) -> Callable[[Any], str | None]:
         """Return what gives the text of a predicted class."""
@@ -100,42 +91,6 @@ class Settings(NamedTuple):
     def _comparable(self) -> dict[str, object]:
         checksum = self.baseline.checksum if self.baseline else None
         return {**self._asdict(), "baseline": checksum}
-
-
-def text(what: str, value: object, *, empty: bool = True) -> str:
-    """Check a text argument."""
-    if isinstance(value, str) and (value or empty):
-        return value
-    kind = "a text" if empty else "a text that is not empty"
-    raise ConfigError(f"{what}={value!r}: expected {kind}, such as {what}='churn'")
-
-
-def number(what: str, value: Any, *, least: float) -> Any:
-    """Check a numeric argument."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= least:
-        return value
-    raise ConfigError(f"{what}={value!r}: expected a number of at least {least:g}")
-
-
-def names(what: str, value: object) -> tuple[str, ...]:
-    """Check an argument that lists feature names."""
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        found = tuple(value)
-        if all(isinstance(name, str) and name for name in found):
-            return tuple(dict.fromkeys(found))
-    raise ConfigError(f"{what}={value!r}: expected a list of feature names, such as {what}=['age']")
-
-
-def buckets(what: str, value: Sequence[float]) -> tuple[float, ...]:
-    """Check histogram edges; an infinite last edge is implied."""
-    try:
-        edges = tuple(float(edge) for edge in value if edge != math.inf)
-    except (TypeError, ValueError):
-        edges = ()
-    ascending = all(low < high for low, high in itertools.pairwise(edges))
-    if edges and ascending and all(map(math.isfinite, edges)):
-        return edges
-    raise ConfigError(f"{what}={value!r}: expected ascending finite numbers, such as [0.1, 1, 10]")
 
 
 def read_baseline(value: object) -> Baseline | None:
@@ -192,6 +147,43 @@ def read_positive_label(value: object, baseline: Baseline | None) -> str:
     return given
 
 
+def read_threshold(
+    value: object, task: Task, *, classes: tuple[str, ...], positive_label: str
+) -> tuple[float | None, str]:
+    """Check the threshold; with it, return the class of what is below."""
+    if value is None:
+        return None, ""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not 0 <= value <= 1:  # type: ignore[operator]
+        raise ConfigError(
+            f"threshold={value!r}: expected a probability, a number between 0 and 1, from which on "
+            "a prediction is positive, such as threshold=0.5"
+        )
+    if task is not Task.BINARY:
+        raise ConfigError(
+            f"threshold={value!r}: a {task} model has none; it is for task='binary', leave it out"
+        )
+    negative = opposite(positive_label, classes)
+    if negative is None:
+        raise ConfigError(
+            f"threshold={value!r}: the class below it is not known; name both, as in "
+            f"classes=['no', {positive_label!r}]"
+        )
+    return float(value), negative  # type: ignore[arg-type]
+
+
+def read_event_time(value: object) -> tuple[str, Callable[..., Any] | None]:
+    """Check what tells the event time: return the column, and the function if it is one."""
+    if callable(value):
+        return GIVEN, value
+    if not isinstance(value, str):
+        raise ConfigError(
+            f"event_time={value!r}: expected the name of a column, such as 'updated_at', or a "
+            "function of the arguments of a call, such as lambda features: features['updated_at']"
+        )
+    return text("event_time", value), None
+
+
 def read_value_buckets(
     value: Sequence[float] | None, baseline: Baseline | None
 ) -> tuple[float, ...]:
@@ -201,65 +193,6 @@ def read_value_buckets(
     if baseline is not None and isinstance(baseline.prediction, NumericDistribution):
         return tuple(baseline.prediction.edges.tolist())
     return VALUE_BUCKETS
-
-
-def read_log(
-    directory: object,
-    *,
-    log_format: object,
-    features: tuple[str, ...],
-    segments: tuple[str, ...],
-    max_bytes: int,
-    max_seconds: float,
-    queue_rows: int,
-    budget_bytes: int,
-    spool: object,
-    token_file: object,
-) -> LogSettings | None:
-    """Check the prediction log and create its directory."""
-    if not is_url(directory) and (spool is not None or token_file is not None):
-        raise ConfigError(
-            "log_spool and log_token_file belong to a log that is sent to a receiver, as in "
-            "log='http://exporter:9920/v1/predictions'; leave them out"
-        )
-    if directory is None:
-        if features or segments:
-            raise ConfigError(
-                "log_features and segments are written to the prediction log, but there is none; "
-                "give its directory, as in log='predictions/', or leave them out"
-            )
-        return None
-    if log_format not in LOG_FORMATS:
-        raise ConfigError(f"log_format={log_format!r}: expected 'jsonl' or 'parquet'")
-    if log_format == "parquet":
-        _require_pyarrow()
-    target = read_target(directory, token_file) if is_url(directory) else None
-    if target is not None and log_format != "jsonl":
-        raise ConfigError(f"log_format={log_format!r}: a receiver takes 'jsonl' only")
-    place, what = (directory, "log") if target is None else (spool, "log_spool")
-    return LogSettings(
-        directory=None if place is None else _directory(place, what),
-        target=target,
-        format=str(log_format),
-        features=features,
-        segments=segments,
-        max_bytes=int(number("log_max_bytes", max_bytes, least=1)),
-        max_seconds=number("log_max_seconds", max_seconds, least=0),
-        queue_rows=int(number("log_queue_rows", queue_rows, least=1)),
-        budget_bytes=int(
-            number("log_budget_bytes", budget_bytes, least=2**16 if budget_bytes else 0)
-        ),
-    )
-
-
-def _require_pyarrow() -> None:
-    try:
-        import pyarrow.parquet  # noqa: F401
-    except ImportError as error:
-        raise ConfigError(
-            "log_format='parquet' needs pyarrow, which is not installed; "
-            "`pip install model-exporter[parquet]`, or use log_format='jsonl'"
-        ) from error
 
 
 def read_multiprocess_dir(value: object) -> Path | None:
@@ -285,20 +218,4 @@ def read_multiprocess_dir(value: object) -> Path | None:
             f"{what}={str(path)!r}: sharing counts needs the locks of a POSIX system; leave it "
             "out, and give each process a port of its own"
         ) from error
-    return path
-
-
-def _directory(value: object, what: str) -> Path:
-    if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
-        raise ConfigError(f"{what}={value!r}: expected the path of a directory")
-    path = Path(os.fspath(value))
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(
-            f"{what}={str(path)!r}: cannot make this directory ({error.strerror}); give one that "
-            "can be written"
-        ) from error
-    if not os.access(path, os.W_OK | os.X_OK):
-        raise ConfigError(f"{what}={str(path)!r}: cannot write to this directory; give another")
     return path

@@ -34,7 +34,7 @@ def generator_wrapper(function: Callable[..., Any], steps: "Steps") -> Callable[
                 try:
                     sent = yield item
                 except BaseException as error:
-                    thrown = error
+                    thrown = _as_thrown(error)
                 # Outside of `except`: the model's exceptions would get `thrown` as their context.
                 item = model.send(sent) if thrown is None else model.throw(thrown)
                 thrown = None
@@ -64,7 +64,7 @@ def async_generator_wrapper(function: Callable[..., Any], steps: "Steps") -> Cal
                 try:
                     sent = yield item
                 except BaseException as error:
-                    thrown = error
+                    thrown = _as_thrown(error)
                 item = await (model.asend(sent) if thrown is None else model.athrow(thrown))
                 thrown = None
         except StopAsyncIteration:
@@ -73,6 +73,12 @@ def async_generator_wrapper(function: Callable[..., Any], steps: "Steps") -> Cal
             thrown = None
 
     return wrapper
+
+
+def _as_thrown(error: BaseException) -> BaseException:
+    """Return an exception without the trace of its way to us: the model's own would have none."""
+    trace = error.__traceback__
+    return BaseException.with_traceback(error, None if trace is None else trace.tb_next)
 
 
 def _first(model: FollowedAsyncGenerator) -> Any:

@@ -12,12 +12,10 @@ from model_exporter.sidecar.pipeline import Pipeline
 from model_exporter.sidecar.recorder import FIXED, BatchCall
 from model_exporter.sidecar.wrap import Steps
 
-NO_HOOKS = Hooks(features=None, output=None, prediction_id=None)
 
-
-def tracking_steps(pipeline: Pipeline, *, batch: bool) -> Steps:
+def tracking_steps(pipeline: Pipeline, hooks: Hooks, *, batch: bool) -> Steps:
     """Return the steps around tracked calls: those of a function of one argument."""
-    return Steps(pipeline, Place(lambda features: None), NO_HOOKS, batch=batch)
+    return Steps(pipeline, Place(lambda features: None), hooks, batch=batch)
 
 
 class TrackedCall:
