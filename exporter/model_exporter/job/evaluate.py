@@ -242,8 +242,8 @@ def _lifetime(snapshot: Snapshot, store: Store) -> None:
     counted = {(source, reason): count for source, reason, count in invalid}
     for source in (PREDICTIONS, LABELS) if model.labels else (PREDICTIONS,):
         for reason in REASONS[source]:
-            labels = (model.name, source, reason)
-            snapshot.put("model_source_invalid_total", labels, counted.get((source, reason), 0))
+            count = counted.get((source, reason), 0)
+            snapshot.put("model_source_invalid_total", (model.name, source, reason), count)
     ledger[LabelOutcome.INVALID] = sum(counted.get((LABELS, r), 0) for r in REASONS[LABELS])
     for outcome, count in ledger.items():
         snapshot.put("model_labels_total", (model.name, outcome), count)

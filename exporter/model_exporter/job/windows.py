@@ -150,7 +150,7 @@ class WindowReader:
         if not self.store.fresh:
             return False
         sizes = "SELECT (SELECT count(*) FROM fresh_counts), (SELECT count(*) FROM fresh_labeled)"
-        return max(self.store.query(sizes)[0]) < FRESH_ROWS
+        return bool(max(self.store.query(sizes)[0]) < FRESH_ROWS)
 
     def _whole_hours(
         self, hours: Interval, before: tuple[Interval, Groups] | None, fresh: bool
