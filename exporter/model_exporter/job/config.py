@@ -56,6 +56,16 @@ class Expectation:
     threshold: float
 
 
+@dataclass(frozen=True, slots=True)
+class DriftConfig:
+    """What the drift test takes for drift; its terms are those of `drift.detect`."""
+
+    tolerance: float = 0.01
+    false_alarms_per_month: float = 1.0
+    minimum_rows: float = 100.0
+    design_effect: float = 1.0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ModelConfig:
     """One monitored model.
@@ -77,6 +87,7 @@ class ModelConfig:
     windows: tuple[Duration, ...]
     windows_by: str
     maturity: Duration
+    drift: DriftConfig
     expectations: tuple[Expectation, ...]
 
     def baseline(self, version: str) -> Baseline | None:
@@ -154,6 +165,7 @@ def _model(section: Section) -> ModelConfig:
         windows=section.durations("windows", default=DEFAULT_WINDOWS),
         windows_by=section.choice("windows_by", WINDOWS_BY, default=WINDOWS_BY[0]),
         maturity=section.duration("maturity", default="0s", positive=False),
+        drift=_drift(section),
         expectations=_expectations(section),
     )
     if features:
@@ -244,6 +256,21 @@ def _classes(section: Section, task: Task) -> tuple[str, ...]:
     if classes and task is Task.REGRESSION:
         section.refuse("a regression model has no classes; remove the key", key="classes")
     return classes
+
+
+def _drift(section: Section) -> DriftConfig:
+    drift = section.section("drift")
+    if drift is None:
+        return DriftConfig()
+    usual = DriftConfig()
+    least = {"tolerance": 0, "false_alarms_per_month": 1e-6, "minimum_rows": 1, "design_effect": 1}
+    found = {}
+    for key, bound in least.items():
+        found[key] = drift.number(key, default=getattr(usual, key))
+        if found[key] < bound:
+            drift.refuse(f"expected a number of at least {bound}, found {found[key]:g}", key=key)
+    drift.finish()
+    return DriftConfig(**found)
 
 
 def _expectations(section: Section) -> tuple[Expectation, ...]:
