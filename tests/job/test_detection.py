@@ -1,5 +1,6 @@
 """The drift test within the job: who is judged, at which level, and what is served."""
 
+import math
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,8 +27,12 @@ def served(tmp_path: Path):
         "still": rng.normal(size=4_000),
         "prediction": rng.normal(size=4_000),
     }
+    reference["timestamp"] = np.arange(4_000) * 60
     features = {"numeric": ["moved", "still"]}
-    Baseline.from_table(reference, task="regression", features=features).save(tmp_path / "b.json")
+    baseline = Baseline.from_table(
+        reference, task="regression", features=features, timestamp="timestamp"
+    )
+    baseline.save(tmp_path / "b.json")
     lines = ["prediction_id,timestamp,model_version,prediction,moved,still"]
     for i, (moved, still, prediction) in enumerate(rng.normal([1, 0, 0], 1, size=(ROWS, 3))):
         place = f"p{i},2026-01-07T12:{i // 10:02}:00Z,v1"
@@ -63,7 +68,13 @@ def test_the_feature_that_moved_is_found_and_the_others_are_not(served) -> None:
     assert found["model_drift_detected"] == {"moved": 1, "still": 0, "prediction": 0}
     psi, critical = found["model_drift_psi"], found["model_drift_psi_critical"]
     assert {name for name in psi if psi[name] > critical[name]} == {"moved"}
-    assert set(found["model_drift_minimum_rows"].values()) == {100}
+
+
+def test_the_design_effect_is_that_of_the_baseline_unless_one_is_given(served, tmp_path) -> None:
+    minimum = served()["model_drift_minimum_rows"]
+    effects = Baseline.load(tmp_path / "b.json").design_effects
+    assert minimum["still"] == math.ceil(100 * effects["feature", "still"]) > 100
+    assert set(served(design_effect=1)["model_drift_minimum_rows"].values()) == {100}
 
 
 def test_more_tolerance_is_less_drift(served) -> None:
@@ -77,7 +88,7 @@ def test_below_the_minimum_nothing_is_said(served) -> None:
     assert "model_drift_detected" not in found
     assert "model_drift_psi_critical" not in found
     assert set(found["model_drift_rows"].values()) == {ROWS}
-    assert "model_drift_detected" in served(minimum_rows=ROWS)
+    assert "model_drift_detected" in served(minimum_rows=ROWS, design_effect=1)
 
 
 def test_a_month_of_looks_adds_up_to_what_was_asked_for() -> None:

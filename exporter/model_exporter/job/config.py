@@ -58,12 +58,15 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class DriftConfig:
-    """What the drift test takes for drift; its terms are those of `drift.detect`."""
+    """What the drift test takes for drift; its terms are those of `drift.detect`.
+
+    A `design_effect` of None is that of the baseline.
+    """
 
     tolerance: float = 0.01
     false_alarms_per_month: float = 1.0
     minimum_rows: float = 100.0
-    design_effect: float = 1.0
+    design_effect: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -266,11 +269,12 @@ def _drift(section: Section) -> DriftConfig:
     least = {"tolerance": 0, "false_alarms_per_month": 1e-6, "minimum_rows": 1, "design_effect": 1}
     found = {}
     for key, bound in least.items():
-        found[key] = drift.number(key, default=getattr(usual, key))
+        found[key] = drift.number(key, default=getattr(usual, key) or 1.0)
         if found[key] < bound:
             drift.refuse(f"expected a number of at least {bound}, found {found[key]:g}", key=key)
     drift.finish()
-    return DriftConfig(**found)
+    given = {key: value for key, value in found.items() if key in drift}
+    return DriftConfig(**given)
 
 
 def _expectations(section: Section) -> tuple[Expectation, ...]:

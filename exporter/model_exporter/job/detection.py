@@ -44,22 +44,20 @@ def put_verdict(
     model: ModelConfig,
     labels: tuple[str, ...],
     *,
+    baseline: Baseline,
     compared: Comparison,
     level: float,
 ) -> None:
     """Serve the verdict on one subject; below the minimum of rows, the minimum only."""
     drift = model.drift
+    subject, feature = labels[-2:]
+    effect = drift.design_effect or baseline.design_effects.get((subject, feature), 1.0)
     # A cluster says as much as one row of it.
-    minimum = math.ceil(drift.minimum_rows * drift.design_effect)
+    minimum = math.ceil(drift.minimum_rows * effect)
     snapshot.put("model_drift_minimum_rows", labels, minimum)
     if compared.current_counts.sum() < minimum:
         return
-    verdict = detect(
-        compared,
-        tolerance=drift.tolerance,
-        significance=level,
-        design_effect=drift.design_effect,
-    )
+    verdict = detect(compared, tolerance=drift.tolerance, significance=level, design_effect=effect)
     if verdict is None:
         return
     snapshot.put("model_drift_detected", labels, verdict.detected)

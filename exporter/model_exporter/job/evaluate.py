@@ -182,7 +182,7 @@ def _drift_of(
         compared = decode.comparison(subject, feature, totals, distribution, known)
         rows = int(compared.current_counts.sum())
         snapshot.put("model_drift_rows", labels, rows)
-        put_verdict(snapshot, model, labels, compared=compared, level=level)
+        put_verdict(snapshot, model, labels, baseline=baseline, compared=compared, level=level)
         for statistic in STATISTICS:
             result = statistic.compute(compared) if distribution.kind in statistic.kinds else None
             if result is None:
