@@ -10,11 +10,15 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
 from model_exporter.baseline_quality import Quality, ScoreLabels, judged
+import numpy as np
+from numpy.typing import NDArray
+
+from model_exporter.design_effect import design_effect, hours
 from model_exporter.distribution import (
     Distribution,
     NumericDistribution,
@@ -49,6 +53,9 @@ class Baseline:
     score_labels
         Rows by score and truth, by class as in `scores`, where it had labels: what calibrates
         scores until labels come.
+    design_effects
+        By subject and feature: how much more counts vary from hour to hour than those of
+        independent rows; empty where the reference had no timestamps.
     checksum
         SHA-256 of the content, ``"sha256:..."``. Two baselines with unlike checksums have unlike
         bins: their counts must not be added or compared.
@@ -66,6 +73,7 @@ class Baseline:
     positive_label: str | None
     quality: Quality
     score_labels: Mapping[str, ScoreLabels]
+    design_effects: Mapping[tuple[str, str], float] = field(default_factory=dict)
     checksum: str = ""
 
     @classmethod
@@ -81,6 +89,7 @@ class Baseline:
         score: str | None = None,
         scores: Mapping[str, str] | None = None,
         label: str | None = None,
+        timestamp: str | None = None,
         classes: Sequence[object] | None = None,
         positive_label: object = 1,
         max_values: int = MAX_VALUES,
@@ -99,6 +108,8 @@ class Baseline:
         prediction, score, scores, label
             Column names: what the model predicted; its probability of `positive_label` (binary);
             its probability by class (multiclass); what came true. The last three are optional.
+        timestamp
+            Column of the rows' times, if there is one: tells how much rows come in clusters.
         classes
             All classes, where the reference may lack some; else those seen in it.
         max_values
@@ -159,6 +170,14 @@ class Baseline:
                 positive_label=positive,
             )
             baseline = replace(baseline, quality=quality, score_labels=score_labels)
+        if timestamp is not None:
+            outputs = {("score", c): name for c, name in score_columns.items()}
+            outputs["prediction", ""] = prediction
+            if label is not None:
+                outputs["label", ""] = label
+            periods = hours(columns[timestamp], timestamp)
+            effects = _design_effects(baseline, columns, periods, outputs)
+            baseline = replace(baseline, design_effects=effects)
         return replace(baseline, checksum=_checksum(baseline._content()))
 
     def distribution(self, subject: str, feature: str) -> Distribution | None:
@@ -228,6 +247,10 @@ class Baseline:
                 name: ScoreLabels(*(tuple(found[key]) for key in ScoreLabels.__slots__))
                 for name, found in document["score_labels"].items()
             },
+            design_effects={
+                (found["subject"], found["feature"]): found["value"]
+                for found in document.get("design_effects", ())
+            },
             checksum=stored,
         )
 
@@ -254,7 +277,14 @@ class Baseline:
                 name: {key: list(getattr(found, key)) for key in ScoreLabels.__slots__}
                 for name, found in self.score_labels.items()
             },
+            **({"design_effects": self._effects()} if self.design_effects else {}),
         }
+
+    def _effects(self) -> list[dict[str, Any]]:
+        return [
+            {"subject": subject, "feature": feature, "value": value}
+            for (subject, feature), value in self.design_effects.items()
+        ]
 
 
 def _classes(
@@ -270,6 +300,22 @@ def _classes(
         return tuple(text for text in map(category_text, given) if text is not None)
     seen = {text for name in names if name for text in map(category_text, columns[name]) if text}
     return tuple(sorted(seen | {c for c in score_columns if c}))
+
+
+def _design_effects(
+    baseline: Baseline,
+    columns: ReferenceTable,
+    periods: NDArray[np.int64],
+    outputs: Mapping[tuple[str, str], str],
+) -> dict[tuple[str, str], float]:
+    found = {}
+    features = {("feature", name): name for name in baseline.features}
+    for (subject, feature), name in {**features, **outputs}.items():
+        distribution = baseline.distribution(subject, feature)
+        assert distribution is not None
+        effect = design_effect(periods, distribution.bin_index(columns[name]))
+        found[subject, feature] = float(f"{effect:.6g}")
+    return found
 
 
 def _checksum(content: Mapping[str, Any]) -> str:

@@ -83,6 +83,7 @@ def _add_baseline(commands: "Commands") -> None:
     command.add_argument("--score", help="column of the positive class's probability (binary)")
     command.add_argument("--scores", default="", help="class=column,... (multiclass)")
     command.add_argument("--label", help="column; gives the baseline the quality at deployment")
+    command.add_argument("--timestamp", help="column; tells the drift test how rows cluster")
     command.add_argument("--classes", default="", help="all classes, where the table lacks some")
     command.add_argument("--positive-label", default="1", help="positive class (default: 1)")
     command.add_argument("--model-name", default="")
@@ -156,6 +157,7 @@ def _baseline(options: argparse.Namespace) -> int:
         score=options.score,
         scores=scores or None,
         label=options.label,
+        timestamp=options.timestamp,
         classes=_names(options.classes) or None,
         positive_label=options.positive_label,
         max_values=MAX_VALUES if options.max_values is None else options.max_values,

@@ -2,7 +2,6 @@
 
 import pytest
 
-from model_exporter.bundle.thresholds import DRIFT_ROWS, PSI_DRIFT
 from model_exporter.demo.alerts import NAMED, RULES, Alert, History, Judge, about
 from model_exporter.demo.fast_motion import seconds
 from model_exporter.demo.readings import Exposition
@@ -15,9 +14,9 @@ VIOLATED = (
 LONG = 10_000.0
 
 
-def drifted(*, psi=PSI_DRIFT + 0.01, rows=DRIFT_ROWS, subject="feature", version="v1"):
+def drifted(*, detected=1, subject="feature", version="v1"):
     labels = DRIFT.format(version=version, subject=subject)
-    return Exposition(f"model_drift_psi{{{labels}}} {psi}\nmodel_drift_rows{{{labels}}} {rows}\n")
+    return Exposition(f"model_drift_detected{{{labels}}} {detected}\n")
 
 
 def fires(job):
@@ -32,8 +31,7 @@ def fires(job):
         (drifted(), {"ModelFeatureDrift"}),
         (drifted(subject="prediction"), {"ModelPredictionDrift"}),
         (drifted(subject="label"), set()),
-        (drifted(psi=PSI_DRIFT), set()),
-        (drifted(rows=DRIFT_ROWS - 1), set()),
+        (drifted(detected=0), set()),
         (drifted(version="all"), set()),
         (Exposition(VIOLATED.format(segment="", value=1)), {"ModelQualityBelowExpectation"}),
         (
@@ -44,7 +42,7 @@ def fires(job):
     ],
 )
 def test_conditions(job, expected):
-    """The thresholds, the minimum sample and what is left out are those of the rules."""
+    """What counts and what is left out are as in the rules."""
     assert fires(job) == expected
 
 
@@ -56,7 +54,7 @@ def test_waits_as_its_rule_does():
     assert judge(drifted(), 0.0) == []
     assert judge(drifted(), wait - 0.1) == []
     assert len(judge(drifted(), wait)) == 1
-    assert judge(drifted(psi=0), wait + 1) == []
+    assert judge(drifted(detected=0), wait + 1) == []
     assert judge(drifted(), wait + 2) == []
 
 

@@ -77,6 +77,7 @@ class Setting:
             "baseline": f"{task}/baseline.json",
             "predictions": {"type": "jsonl", "path": f"{task}/predictions.jsonl"},
             "labels": {"type": "jsonl", "path": f"{task}/labels.jsonl"},
+            "drift": {"minimum_rows": 20},
             "features": {"numeric": ["age"], "categorical": ["country"]},
             "segments": ["country"],
             "windows": ["1h"],

@@ -64,11 +64,11 @@ BOUND_STYLE = override(
 would hide each other."""
 
 REFERENCE_STYLE = override(
-    "/ (baseline|expected (min|max))$/",
+    "/ (baseline|critical|expected (min|max))$/",
     {"custom.lineStyle": {"dash": [12, 6], "fill": "dash"}},
     regexp=True,
 )
-"""What a score is held against is dashed."""
+"""What a score or a drift is held against is dashed."""
 
 
 def merged(*, rename: Mapping[str, str], hide: Sequence[str] = ()) -> list[Json]:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from model_exporter.bundle import thresholds
 from model_exporter.bundle.rules.files import RULE_FILES
 from model_exporter.bundle.rules.rule import Alert as Rule
 from model_exporter.demo.fast_motion import seconds
@@ -105,20 +104,14 @@ def conditions(job: Exposition) -> list[tuple[str, Labels]]:
         if violated and labels["model_version"] != ALL_VERSIONS:
             kind = "Segment" if labels["segment"] else ""
             found.append((f"Model{kind}QualityBelowExpectation", labels))
-    rows = {_place(labels): value for labels, value in job.series("model_drift_rows")}
-    for labels, psi in job.series("model_drift_psi"):
-        enough = rows.get(_place(labels), 0) >= thresholds.DRIFT_ROWS
-        if not enough or psi <= thresholds.PSI_DRIFT or labels["model_version"] == ALL_VERSIONS:
+    for labels, detected in job.series("model_drift_detected"):
+        if not detected or labels["model_version"] == ALL_VERSIONS:
             continue
         if labels["subject"] == "feature":
             found.append(("ModelFeatureDrift", labels))
         elif labels["subject"] in ("prediction", "score"):
             found.append(("ModelPredictionDrift", labels))
     return found
-
-
-def _place(labels: Labels) -> frozenset[tuple[str, str]]:
-    return frozenset(labels.items())
 
 
 def _alert(name: str, labels: Labels) -> Alert:

@@ -56,6 +56,19 @@ class Expectation:
     threshold: float
 
 
+@dataclass(frozen=True, slots=True)
+class DriftConfig:
+    """What the drift test takes for drift; its terms are those of `drift.detect`.
+
+    A `design_effect` of None is that of the baseline.
+    """
+
+    tolerance: float = 0.01
+    false_alarms_per_month: float = 1.0
+    minimum_rows: float = 100.0
+    design_effect: float | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ModelConfig:
     """One monitored model.
@@ -80,6 +93,7 @@ class ModelConfig:
     label_policy: LabelPolicy
     max_label_delay: Duration | None
     retention: Duration | None
+    drift: DriftConfig
     expectations: tuple[Expectation, ...]
 
     def baseline(self, version: str) -> Baseline | None:
@@ -162,6 +176,7 @@ def _model(section: Section) -> ModelConfig:
         ),
         max_label_delay=section.optional_duration("max_label_delay"),
         retention=section.optional_duration("retention"),
+        drift=_drift(section),
         expectations=_expectations(section),
     )
     if features:
@@ -263,6 +278,22 @@ def _classes(section: Section, task: Task) -> tuple[str, ...]:
     if classes and task is Task.REGRESSION:
         section.refuse("a regression model has no classes; remove the key", key="classes")
     return classes
+
+
+def _drift(section: Section) -> DriftConfig:
+    drift = section.section("drift")
+    if drift is None:
+        return DriftConfig()
+    usual = DriftConfig()
+    least = {"tolerance": 0, "false_alarms_per_month": 1e-6, "minimum_rows": 1, "design_effect": 1}
+    found = {}
+    for key, bound in least.items():
+        found[key] = drift.number(key, default=getattr(usual, key) or 1.0)
+        if found[key] < bound:
+            drift.refuse(f"expected a number of at least {bound}, found {found[key]:g}", key=key)
+    drift.finish()
+    given = {key: value for key, value in found.items() if key in drift}
+    return DriftConfig(**given)
 
 
 def _expectations(section: Section) -> tuple[Expectation, ...]:

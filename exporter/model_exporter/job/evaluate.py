@@ -9,8 +9,9 @@ from model_exporter.catalogue import SCORE_BY_KEY, SCORES, ScoreFamily
 from model_exporter.distribution import CategoricalDistribution, NumericDistribution
 from model_exporter.drift import STATISTICS
 from model_exporter.job import decode
-from model_exporter.job.columns import feature_names, score_classes
+from model_exporter.job.columns import feature_names
 from model_exporter.job.config import Expectation, ModelConfig
+from model_exporter.job.detection import put_verdict, subjects, window_significance
 from model_exporter.job.snapshot import Histogram, Snapshot
 from model_exporter.job.statements import DELAY_EDGES, WAITING
 from model_exporter.job.store import LABELS, PREDICTIONS, Store
@@ -153,7 +154,7 @@ def _drift(snapshot: Snapshot, store: Store, window: WindowTotals) -> None:
         _missing(snapshot, model, window.text, group.version, totals, rows)
         if model.baseline(group.version) is not None:
             values = read_values(store, window.interval, group.version, rows)
-            _drift_of(snapshot, model, window.text, group.version, totals, values)
+            _drift_of(snapshot, model, window, group.version, totals, values)
 
 
 def _missing(
@@ -167,22 +168,24 @@ def _missing(
 def _drift_of(
     snapshot: Snapshot,
     model: ModelConfig,
-    window: str,
+    window: WindowTotals,
     version: str,
     totals: Totals,
     values: dict[tuple[str, str], NDArray[np.float64]],
 ) -> None:
     baseline = model.baseline(version)
     assert baseline is not None
-    for subject, feature in _subjects(model):
+    level = window_significance(model, baseline, window)
+    for subject, feature in subjects(model):
         distribution = baseline.distribution(subject, feature)
         if distribution is None:
             continue
-        labels = (model.name, version, window, subject, feature)
+        labels = (model.name, version, window.text, subject, feature)
         known = values.get((subject, feature), np.empty(0))
         compared = decode.comparison(subject, feature, totals, distribution, known)
         rows = int(compared.current_counts.sum())
         snapshot.put("model_drift_rows", labels, rows)
+        put_verdict(snapshot, model, labels, baseline=baseline, compared=compared, level=level)
         for statistic in STATISTICS:
             result = statistic.compute(compared) if distribution.kind in statistic.kinds else None
             if result is None:
@@ -191,9 +194,8 @@ def _drift_of(
             if statistic.p_value_name and result.p_value is not None:
                 snapshot.put(statistic.p_value_name, labels, result.p_value)
         if subject == Subject.FEATURE and rows:
-            _quality_of(
-                snapshot, (model.name, version, window, feature), totals, distribution, rows
-            )
+            place = (model.name, version, window.text, feature)
+            _quality_of(snapshot, place, totals, distribution, rows)
 
 
 def _quality_of(
@@ -210,15 +212,6 @@ def _quality_of(
     elif ranged := totals.count("ranged", feature):
         count = totals.count("out_of_range", feature)
         snapshot.put("model_out_of_range_ratio", labels, count / ranged)
-
-
-def _subjects(model: ModelConfig) -> list[tuple[str, str]]:
-    return [
-        *((Subject.FEATURE, name) for name in feature_names(model)),
-        (Subject.PREDICTION, ""),
-        *((Subject.SCORE, name) for name in score_classes(model)),
-        (Subject.LABEL, ""),
-    ]
 
 
 def _lifetime(snapshot: Snapshot, store: Store) -> None:

@@ -1,7 +1,14 @@
 """One feature: its distribution against the baseline, and its drift by window."""
 
 from model_exporter.bundle.grafana import Json, Query, Row
-from model_exporter.bundle.looks import NO_DRIFT, PSI_HELP, PSI_STEPS, VERSION_LEGEND, organized
+from model_exporter.bundle.looks import (
+    NO_DRIFT,
+    PSI_HELP,
+    PSI_STEPS,
+    REFERENCE_STYLE,
+    VERSION_LEGEND,
+    organized,
+)
 from model_exporter.bundle.panels import bar_chart, timeseries
 from model_exporter.bundle.selectors import VERSION
 
@@ -49,12 +56,20 @@ ROW = Row(
         ),
         timeseries(
             "PSI by window",
-            "Population stability index of the chosen feature, in every window." + PSI_HELP,
+            "Population stability index of the chosen feature, in every window, and from where on"
+            " the drift test takes it for more than chance and tolerance." + PSI_HELP,
             unit="none",
-            queries=[Query(f"model_drift_psi{{{ONE}}}", f"{VERSION_LEGEND} {{{{window}}}}")],
+            queries=[
+                Query(f"model_drift_psi{{{ONE}}}", f"{VERSION_LEGEND} {{{{window}}}}"),
+                Query(
+                    f"model_drift_psi_critical{{{ONE}}}",
+                    f"{VERSION_LEGEND} {{{{window}}}} critical",
+                ),
+            ],
             empty=NO_DRIFT,
             width=12,
             marks=PSI_STEPS,
+            overrides=[REFERENCE_STYLE],
         ),
     ],
 )

@@ -14,12 +14,13 @@ VERSION = "model_name, model_version"
 DRIFT = (
     Alert(
         name="ModelFeatureDrift",
-        why="From the exporter job, in any of its windows that holds enough rows.",
-        expr=f"""
+        why="The job's drift test, in any of its windows: enough rows, more than the tolerance, and"
+        " as few false alarms a month as configured. The value is the PSI.",
+        expr="""
             max without (window, instance, pod) (
-              model_drift_psi{{subject="feature", model_version!="all"}} > {thresholds.PSI_DRIFT}
+              model_drift_psi{subject="feature", model_version!="all"}
               and
-              model_drift_rows{{subject="feature", model_version!="all"}} >= {thresholds.DRIFT_ROWS}
+              model_drift_detected{subject="feature", model_version!="all"} == 1
             )
         """,
         wait="30m",
@@ -29,8 +30,8 @@ DRIFT = (
         summary="Feature {{ $labels.feature }} of model {{ $labels.model_name }} has drifted",
         description="The population stability index of feature {{ $labels.feature }} of model"
         " {{ $labels.model_name }} version {{ $labels.model_version }} is"
-        f' {{{{ $value | printf "%.3f" }}}} (drift from {thresholds.PSI_DRIFT}) in its worst'
-        " window.",
+        ' {{ $value | printf "%.3f" }} in its worst window that differs by more than tolerance'
+        " and chance explain.",
         dashboard=links.QUALITY,
     ),
     Alert(
@@ -55,8 +56,9 @@ DRIFT = (
     ),
     Alert(
         name="ModelDriftWidespread",
-        why="A third of the features, and three at least, is an upstream change: it pages. From"
-        " the exporter job where there is one, else from the model servers.",
+        why="A third of the features, and three at least, is an upstream change: it pages, where"
+        " the drift is not only certain but large. From the exporter job where there is one, else"
+        " from the model servers.",
         expr=f"""
             max by ({VERSION}) (
               (
@@ -64,14 +66,12 @@ DRIFT = (
                   model_drift_psi{{subject="feature", model_version!="all"}}
                     > {thresholds.PSI_DRIFT}
                   and
-                  model_drift_rows{{subject="feature", model_version!="all"}}
-                    >= {thresholds.DRIFT_ROWS}
+                  model_drift_detected{{subject="feature", model_version!="all"}} == 1
                 ) >= {thresholds.WIDESPREAD_FEATURES}
               )
               / on ({PER_WINDOW})
               count by ({PER_WINDOW}) (
-                model_drift_rows{{subject="feature", model_version!="all"}}
-                  >= {thresholds.DRIFT_ROWS}
+                model_drift_detected{{subject="feature", model_version!="all"}}
               )
             ) > {thresholds.WIDESPREAD_SHARE}
             or
@@ -102,13 +102,11 @@ DRIFT = (
     Alert(
         name="ModelPredictionDrift",
         why="What the model says has moved; before labels come, the nearest thing to harm.",
-        expr=f"""
+        expr="""
             max without (window, instance, pod) (
-              model_drift_psi{{subject=~"prediction|score", model_version!="all"}}
-                > {thresholds.PSI_DRIFT}
+              model_drift_psi{subject=~"prediction|score", model_version!="all"}
               and
-              model_drift_rows{{subject=~"prediction|score", model_version!="all"}}
-                >= {thresholds.DRIFT_ROWS}
+              model_drift_detected{subject=~"prediction|score", model_version!="all"} == 1
             )
         """,
         wait="30m",
@@ -118,8 +116,8 @@ DRIFT = (
         summary="The {{ $labels.subject }} of model {{ $labels.model_name }} has drifted",
         description="The population stability index of the {{ $labels.subject }} of model"
         " {{ $labels.model_name }} version {{ $labels.model_version }} is"
-        f' {{{{ $value | printf "%.3f" }}}} (drift from {thresholds.PSI_DRIFT}) in its worst'
-        " window.",
+        ' {{ $value | printf "%.3f" }} in its worst window that differs by more than tolerance'
+        " and chance explain.",
         dashboard=links.QUALITY,
     ),
 )
