@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-from model_exporter.baseline_quality import Quality, ScoreLabels, judged
 import numpy as np
 from numpy.typing import NDArray
 
+from model_exporter.baseline_quality import Quality, ScoreLabels, judged
 from model_exporter.design_effect import design_effect, hours
 from model_exporter.distribution import (
     Distribution,

@@ -8,6 +8,7 @@
     ├── SchemaError      a table lacks a column or a column holds another type
     ├── SourceError      a source could not be read this time
     ├── StateError       the job's state directory cannot be used
+    │   └── DamagedStateError   a file in it is no database any more
     └── DeliveryError    metrics could not be handed over: Pushgateway, textfile
 
 Every message says what was given, what was expected, where, and what to do. The command line
@@ -37,6 +38,10 @@ class SourceError(ModelExporterError):
 
 class StateError(ModelExporterError):
     """The state directory is in use, unwritable or from another version."""
+
+
+class DamagedStateError(StateError):
+    """A file in the state directory is no database any more."""
 
 
 class DeliveryError(ModelExporterError):

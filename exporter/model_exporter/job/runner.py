@@ -6,7 +6,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
-from model_exporter.errors import SourceError
+import duckdb
+
+from model_exporter.errors import DamagedStateError, SourceError
+from model_exporter.job import database
 from model_exporter.job.config import ModelConfig, SourceConfig
 from model_exporter.job.evaluate import evaluate
 from model_exporter.job.snapshot import Snapshot
@@ -26,8 +29,8 @@ class Runner:
     def __init__(self, model: ModelConfig, state: Path) -> None:
         self.model = model
         self.failures: list[str] = []
-        self._store = Store(state, model)
-        self._windows = WindowReader(self._store)
+        self._state = state
+        self._open()
         configured = [model.predictions, model.labels]
         self._sources = [
             (source, FileSource(source.path, READERS[source.type]))
@@ -43,6 +46,17 @@ class Runner:
     def __exit__(self, *_: object) -> None:
         self._store.close()
 
+    def _open(self) -> None:
+        path = database.path_of(self._state, self.model.name)
+        try:
+            self._store = Store(self._state, self.model)
+        except (duckdb.Error, DamagedStateError):
+            if database.is_sound(path):
+                raise
+            database.set_aside(path)
+            self._store = Store(self._state, self.model)
+        self._windows = WindowReader(self._store)
+
     def turn(self, now: int, *, final: bool = False) -> Snapshot:
         """Read, join and evaluate as of `now` (microseconds); return what to serve.
 
@@ -50,16 +64,27 @@ class Runner:
         read, and what is known is evaluated. `final` reads an unterminated last line too.
         """
         started = time.perf_counter()
+        try:
+            snapshot = self._evaluated(now, final=final)
+        except duckdb.Error:
+            # What ails the file may show only when a part of it is read.
+            self._store.close()
+            if not database.is_sound(self._store.path):
+                database.set_aside(self._store.path)
+            self._open()
+            snapshot = self._evaluated(now, final=final)
+        duration = time.perf_counter() - started
+        self._health.put("model_evaluation_duration_seconds", (self.model.name,), duration)
+        snapshot.merge(self._health)
+        return snapshot
+
+    def _evaluated(self, now: int, *, final: bool) -> Snapshot:
         self.failures = []
         self._store.advance(now)
         for source, files in self._sources:
             self._read(source, files, now, final=final)
         self._store.compact()
-        snapshot = evaluate(self._windows)
-        duration = time.perf_counter() - started
-        self._health.put("model_evaluation_duration_seconds", (self.model.name,), duration)
-        snapshot.merge(self._health)
-        return snapshot
+        return evaluate(self._windows)
 
     def _read(self, source: SourceConfig, files: FileSource, now: int, *, final: bool) -> None:
         labels = (self.model.name, source.name)

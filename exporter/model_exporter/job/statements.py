@@ -21,11 +21,6 @@ from model_exporter.job.config import ModelConfig
 from model_exporter.records import LabelOutcome, LabelPolicy, Task
 
 SCHEMA_VERSION = "2"
-SETTINGS = {
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-    "preserve_insertion_order": "false",
-}
 HOUR = 3_600_000_000
 """Microseconds. The slot of a tile is the hour of its rows, counted from 1970."""
 DELAY_EDGES = (60, 300, 900, 3_600, 21_600, 86_400, 259_200, 604_800, 2_592_000, 7_776_000)

@@ -16,15 +16,11 @@ has passed them.
 import contextlib
 import hashlib
 import logging
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-import duckdb
-
-from model_exporter.errors import StateError
-from model_exporter.job import statements
+from model_exporter.job import database, statements
 from model_exporter.job.columns import prediction_columns
 from model_exporter.job.config import ModelConfig
 from model_exporter.job.sources import Batch, Cursor
@@ -60,17 +56,24 @@ class Store:
     Raises
     ------
     StateError
-        If the file is in use by another process, damaged, or cannot be written.
+        If the file is in use by another process, or cannot be written.
+    DamagedStateError
+        If it is no database any more.
     """
 
     def __init__(self, directory: Path, model: ModelConfig) -> None:
         self.model = model
         self._tiles = compile_tiles(model)
         self.fresh = False
-        self._connection = _connect(directory, model.name)
+        self.path = database.path_of(directory, model.name)
+        self._connection = database.connect(self.path)
         self._compact_at = COMPACT_ROWS
-        self._open()
-        self.now = int(self._meta("now") or 0)
+        try:
+            self._open()
+            self.now = int(self._meta("now") or 0)
+        except BaseException:
+            self._connection.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -312,30 +315,6 @@ class Store:
             self._connection.rollback()
             raise
         self._connection.commit()
-
-
-def _connect(directory: Path, name: str) -> duckdb.DuckDBPyConnection:
-    readable = re.sub(r"[^A-Za-z0-9_.-]", "_", name)[:64]
-    path = directory / f"{readable}-{_digest(name)[:8]}.duckdb"
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        connection = duckdb.connect(path, config=dict(statements.SETTINGS))
-    except OSError as error:
-        raise StateError(
-            f"{directory}: cannot create the state directory: {error.strerror}; "
-            "set `state` to a writable directory"
-        ) from error
-    except duckdb.Error as error:
-        if "lock" in str(error):
-            raise StateError(
-                f"{path}: in use by another process; stop it, or give this one its own `state`"
-            ) from error
-        first_line = str(error).splitlines()[0]
-        raise StateError(
-            f"{path}: cannot open the state ({first_line}); move it away to start anew"
-        ) from error
-    connection.execute("SET TimeZone = 'UTC'")
-    return connection
 
 
 def _digest(*parts: str) -> str:
