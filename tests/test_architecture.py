@@ -4,7 +4,7 @@
 
     catalogue  records  errors            standard library only
        ^
-    scores  drift  baseline               numpy, scipy; no clock, no log, no files but baseline's
+    scores  estimates  drift  baseline    numpy, scipy; no clock, no log, no files but baseline's
        ^             ^
     sidecar -> integrations   job         the sidecar: prometheus_client and numpy
        ^             ^
@@ -30,14 +30,16 @@ OURS: dict[str, set[str]] = {
     "records": set(),
     "errors": set(),
     "distribution": {"errors", "records"},
+    "reference_errors": set(),
     "reference_table": STATISTICS,
     "scores": STATISTICS,
+    "estimates": {*STATISTICS, "reference_errors", "scores"},
     "drift": {*STATISTICS, "baseline"},
-    "baseline": {*STATISTICS, "reference_table", "scores"},
+    "baseline": {*STATISTICS, "estimates", "reference_errors", "reference_table", "scores"},
     "sidecar": FOUNDATION,
     "integrations": {*FOUNDATION, "sidecar"},
     "testing": {"sidecar"},
-    "job": {*FOUNDATION, "scores", "drift"},
+    "job": {*FOUNDATION, "scores", "estimates", "drift", "reference_errors"},
     "bundle": {"catalogue"},
     "demo": {*FOUNDATION, "scores", "drift", "sidecar", "job", "bundle", "demo"},
     "cli": {*FOUNDATION, "scores", "drift", "sidecar", "job", "bundle", "demo"},
@@ -51,8 +53,10 @@ THEIRS: dict[str, set[str]] = {
     "records": set(),
     "errors": set(),
     "distribution": {"numpy"},
+    "reference_errors": {"numpy"},
     "reference_table": set(),
     "scores": {"numpy", "scipy"},
+    "estimates": {"numpy"},
     "drift": {"numpy", "scipy"},
     "baseline": {"numpy"},
     "sidecar": {"numpy", "prometheus_client"},
@@ -72,12 +76,18 @@ FRAMEWORKS: dict[str, set[str]] = {
 }
 """What a file of `integrations` may import of others': whoever uses Flask has no Django."""
 
-LAZY: dict[str, set[str]] = {"sidecar": {"bcrypt", "pyarrow", "yaml"}, "baseline": {"scores"}}
+LAZY: dict[str, set[str]] = {
+    "sidecar": {"bcrypt", "pyarrow", "yaml"},
+    "baseline": {"estimates", "scores"},
+}
 """What may be imported inside functions only, so that who does not need it does not pay."""
 
 NO_SIDE_EFFECTS = {"time", "datetime", "logging", "pathlib", "os", "io", "threading", "random"}
 """Not for the pure parts: no clock, no logging, no files."""
-PURE = ("catalogue", "records", "errors", "distribution", "reference_table", "scores", "drift")
+PURE = (
+    "catalogue", "records", "errors", "distribution", "reference_errors", "reference_table",
+    "scores", "estimates", "drift",
+)  # fmt: skip
 
 
 class Import(NamedTuple):

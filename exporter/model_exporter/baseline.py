@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from model_exporter.distribution import (
 )
 from model_exporter.errors import BaselineError
 from model_exporter.records import Estimate, Task
+from model_exporter.reference_errors import ReferenceErrors
 from model_exporter.reference_table import ReferenceTable
 
 SCHEMA_VERSION = 1
@@ -64,6 +65,9 @@ class Baseline:
     score_labels
         Rows by score and truth, by class as in `scores`, where it had labels: what calibrates
         scores until labels come.
+    errors
+        What estimates of quality rest on, where it had labels; None otherwise, and in files of
+        versions that did not have it.
     checksum
         SHA-256 of the content, ``"sha256:..."``. Two baselines with unlike checksums have unlike
         bins: their counts must not be added or compared.
@@ -81,6 +85,7 @@ class Baseline:
     positive_label: str | None
     quality: Quality
     score_labels: Mapping[str, ScoreLabels]
+    errors: ReferenceErrors | None = None
     checksum: str = ""
 
     @classmethod
@@ -164,8 +169,7 @@ class Baseline:
             score_labels={},
         )
         if label is not None:
-            quality, score_labels = _judged(baseline, columns, prediction, score_columns, label)
-            baseline = replace(baseline, quality=quality, score_labels=score_labels)
+            baseline = _judged(baseline, columns, prediction, score_columns, label)
         return replace(baseline, checksum=_checksum(baseline._content()))
 
     def distribution(self, subject: str, feature: str) -> Distribution | None:
@@ -235,10 +239,13 @@ class Baseline:
                 name: ScoreLabels(*(tuple(found[key]) for key in ScoreLabels.__slots__))
                 for name, found in document["score_labels"].items()
             },
+            errors=ReferenceErrors.from_json(document["errors"]) if "errors" in document else None,
             checksum=stored,
         )
 
     def _content(self) -> dict[str, Any]:
+        # Absent rather than null, so that the checksum of an older file stays what it was.
+        errors = {"errors": self.errors.to_json()} if self.errors else {}
         return {
             "model_name": self.model_name,
             "model_version": self.model_version,
@@ -261,6 +268,7 @@ class Baseline:
                 name: {key: list(getattr(found, key)) for key in ScoreLabels.__slots__}
                 for name, found in self.score_labels.items()
             },
+            **errors,
         }
 
 
@@ -279,14 +287,19 @@ def _classes(
     return tuple(sorted(seen | {c for c in score_columns if c}))
 
 
+B = TypeVar("B", bound=Baseline)
+
+
 def _judged(
-    baseline: Baseline,
+    baseline: B,
     columns: ReferenceTable,
     prediction: str,
     score_columns: Mapping[str, str],
     label: str,
-) -> tuple[Quality, Mapping[str, ScoreLabels]]:
+) -> B:
+    """Add what the labels tell: quality, and what is to be expected of rows without labels."""
     # Imported here: the sidecar loads baselines and must not pay for the scores.
+    from model_exporter.estimates.fit import fit_classification, fit_regression
     from model_exporter.scores import SCORES
     from model_exporter.scores.statistics import ClassificationStatistics, statistics_from_rows
 
@@ -305,11 +318,19 @@ def _judged(
     }
     found = {name: estimates for name, estimates in quality.items() if estimates}
     if not isinstance(statistics, ClassificationStatistics):
-        return found, {}
-    return found, {
-        name: _score_labels(h.scores, h.negatives, h.positives)
-        for name, h in statistics.histograms.items()
-    }
+        assert isinstance(baseline.prediction, NumericDistribution)
+        predictions, labels = (numeric_values(columns[name]) for name in (prediction, label))
+        errors = fit_regression(baseline.prediction, predictions, labels, statistics)
+        return replace(baseline, quality=found, errors=errors)
+    return replace(
+        baseline,
+        quality=found,
+        errors=fit_classification(statistics),
+        score_labels={
+            name: _score_labels(h.scores, h.negatives, h.positives)
+            for name, h in statistics.histograms.items()
+        },
+    )
 
 
 def _score_labels(
