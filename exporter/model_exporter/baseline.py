@@ -299,7 +299,8 @@ def _judged(
 ) -> B:
     """Add what the labels tell: quality, and what is to be expected of rows without labels."""
     # Imported here: the sidecar loads baselines and must not pay for the scores.
-    from model_exporter.estimates.fit import fit_classification, fit_regression
+    from model_exporter.estimates.fit import fit_classification, regression_deviations
+    from model_exporter.estimates.losses import fit_losses
     from model_exporter.scores import SCORES
     from model_exporter.scores.statistics import ClassificationStatistics, statistics_from_rows
 
@@ -318,9 +319,15 @@ def _judged(
     }
     found = {name: estimates for name, estimates in quality.items() if estimates}
     if not isinstance(statistics, ClassificationStatistics):
-        assert isinstance(baseline.prediction, NumericDistribution)
-        predictions, labels = (numeric_values(columns[name]) for name in (prediction, label))
-        errors = fit_regression(baseline.prediction, predictions, labels, statistics)
+        columns_of = {"": prediction, **{name: name for name in baseline.features}}
+        distributions = {"": baseline.prediction, **baseline.features}
+        losses = fit_losses(
+            {name: distributions[name].bin_index(columns[c]) for name, c in columns_of.items()},
+            distributions,
+            numeric_values(columns[prediction]),
+            numeric_values(columns[label]),
+        )
+        errors = ReferenceErrors({}, losses, regression_deviations(statistics))
         return replace(baseline, quality=found, errors=errors)
     return replace(
         baseline,

@@ -3,8 +3,9 @@
 Fitted by `estimates.fit` where a baseline has labels, kept in the baseline's file.
 """
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -56,21 +57,38 @@ class Calibration:
         return smooth * (1 - smooth) / rows
 
 
-@dataclass(frozen=True, slots=True)
-class Losses:
-    """Errors e = prediction - label by bin of the prediction, each of shape (bins,).
+Effects = Mapping[str, tuple[float, ...]]
+"""A number for each bin, by feature; under ``""`` for the bins of the prediction."""
 
-    `rows` are those with a label, `nonzero` those with a label that is not 0; the others are sums
-    over them: of |e|, e^2, e^4, |e / y| and (e / y)^2.
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A loss of a regression model as a sum of effects of the bins that a row is in.
+
+    Attributes
+    ----------
+    mean, deviation, rows
+        Mean over the reference's rows, standard deviation of what the effects leave unexplained,
+        and number of rows.
+    effects
+        What a row of each bin loses more than the mean; their mean over the reference is 0.
+    variances
+        Of the effects.
     """
 
-    rows: tuple[int, ...]
-    absolute: tuple[float, ...]
-    squared: tuple[float, ...]
-    fourth: tuple[float, ...]
-    nonzero: tuple[int, ...]
-    percentage: tuple[float, ...]
-    squared_percentage: tuple[float, ...]
+    mean: float
+    deviation: float
+    rows: int
+    effects: Effects
+    variances: Effects
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """Losses of a regression model by key of the score, and the bins' shares of the reference."""
+
+    by_key: Mapping[str, Loss]
+    shares: Effects
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +100,7 @@ class ReferenceErrors:
     calibrations
         By class as in the baseline's `scores`; a class whose raw score is as good has none.
     losses
-        Of a regression model, else None.
+        Of a regression model with rows enough to tell, else None.
     deviations
         Standard deviation per row of each score, by its key: over the root of the rows of a
         window it is NannyML's sampling error.
@@ -94,11 +112,8 @@ class ReferenceErrors:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data."""
-        return {
-            "calibrations": {name: _lists(c) for name, c in self.calibrations.items()},
-            "losses": _lists(self.losses) if self.losses else None,
-            "deviations": dict(self.deviations),
-        }
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))  # lists, not tuples
+        return plain
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -106,13 +121,18 @@ class ReferenceErrors:
         losses = data["losses"]
         return cls(
             calibrations={n: Calibration(**_tuples(c)) for n, c in data["calibrations"].items()},
-            losses=Losses(**_tuples(losses)) if losses else None,
+            losses=losses
+            and Losses(
+                by_key={key: _loss(loss) for key, loss in losses["by_key"].items()},
+                shares=_tuples(losses["shares"]),
+            ),
             deviations=data["deviations"],
         )
 
 
-def _lists(columns: Calibration | Losses) -> dict[str, list[float]]:
-    return {name: list(getattr(columns, name)) for name in type(columns).__slots__}
+def _loss(data: Mapping[str, Any]) -> Loss:
+    tables = {name: _tuples(data[name]) for name in ("effects", "variances")}
+    return Loss(**{**data, **tables})
 
 
 def _tuples(columns: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:

@@ -5,9 +5,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from model_exporter.distribution import NumericDistribution
 from model_exporter.estimates.calibration import fit_calibration
-from model_exporter.reference_errors import Losses, ReferenceErrors
+from model_exporter.reference_errors import ReferenceErrors
 from model_exporter.scores.average_precision import value_and_variance
 from model_exporter.scores.confusion import margins
 from model_exporter.scores.statistics import (
@@ -34,36 +33,8 @@ def fit_classification(statistics: ClassificationStatistics) -> ReferenceErrors:
     )
 
 
-def fit_regression(
-    distribution: NumericDistribution,
-    predictions: Floats,
-    labels: Floats,
-    statistics: RegressionStatistics,
-) -> ReferenceErrors:
-    """Fit the losses by bin of the prediction, and the deviation of each score."""
-    known = np.isfinite(predictions) & np.isfinite(labels)
-    y, e = labels[known], predictions[known] - labels[known]
-    places = distribution.bin_index(predictions[known])
-    nonzero = y != 0
-    ratio = np.abs(np.divide(e, y, out=np.zeros_like(e), where=nonzero))
-
-    def total(values: Floats) -> tuple[float, ...]:
-        size = distribution.counts.size
-        return tuple(np.bincount(places, weights=values, minlength=size).tolist())
-
-    losses = Losses(
-        rows=tuple(map(int, total(np.ones_like(e)))),
-        absolute=total(np.abs(e)),
-        squared=total(e**2),
-        fourth=total(e**4),
-        nonzero=tuple(map(int, total(nonzero.astype(np.float64)))),
-        percentage=total(ratio),
-        squared_percentage=total(ratio**2),
-    )
-    return ReferenceErrors({}, losses, _loss_deviations(statistics))
-
-
-def _loss_deviations(s: RegressionStatistics) -> dict[str, float]:
+def regression_deviations(s: RegressionStatistics) -> dict[str, float]:
+    """Return NannyML's standard errors at one row, by the key of the score."""
     if not s.count:
         return {}
     found = {

@@ -11,6 +11,7 @@ from model_exporter.drift import STATISTICS
 from model_exporter.job import decode
 from model_exporter.job.columns import feature_names, score_classes
 from model_exporter.job.config import Expectation, ModelConfig
+from model_exporter.job.estimate import put_estimates
 from model_exporter.job.snapshot import Histogram, Snapshot
 from model_exporter.job.statements import DELAY_EDGES
 from model_exporter.job.store import LABELS, PREDICTIONS, Store
@@ -22,8 +23,6 @@ from model_exporter.scores import SCORES as SCORE_FUNCTIONS
 MICROSECONDS = 1_000_000
 ZERO_FILLED_CLASSES = 20
 """Confusion matrices of up to this many classes are served whole, larger ones without zeros."""
-DEFAULT_AVERAGE = {Task.BINARY: "binary", Task.MULTICLASS: "macro"}
-"""The average that an expectation on precision, recall or F1 speaks of."""
 
 Estimates = dict[str, dict[tuple[str, ...], Estimate]]
 
@@ -35,6 +34,7 @@ def evaluate(store: Store) -> Snapshot:
     for window in read_windows(store):
         for group, totals in window.groups.items():
             _window(snapshot, model, window.text, group, totals)
+        put_estimates(snapshot, store, window)
         _drift(snapshot, store, window)
     _baseline_quality(snapshot, model, _versions(store))
     _lifetime(snapshot, store)
@@ -108,7 +108,7 @@ def _judge(
     family = SCORE_BY_KEY[expectation.score]
     found = estimates.get(family.name, {})
     if family.extra == ("average",):
-        average = (DEFAULT_AVERAGE[model.task],)
+        average = (decode.DEFAULT_AVERAGE[model.task],)
         found = {average: found[average]} if average in found else {}
     if not found:
         return
