@@ -302,7 +302,11 @@ def _judged(
     from model_exporter.estimates.fit import fit_classification, regression_deviations
     from model_exporter.estimates.losses import fit_losses
     from model_exporter.scores import SCORES
-    from model_exporter.scores.statistics import ClassificationStatistics, statistics_from_rows
+    from model_exporter.scores.statistics import (
+        ClassificationStatistics,
+        ScoreHistogram,
+        statistics_from_rows,
+    )
 
     statistics = statistics_from_rows(
         task=baseline.task,
@@ -329,15 +333,17 @@ def _judged(
         )
         errors = ReferenceErrors({}, losses, regression_deviations(statistics))
         return replace(baseline, quality=found, errors=errors)
-    return replace(
-        baseline,
-        quality=found,
-        errors=fit_classification(statistics),
-        score_labels={
-            name: _score_labels(h.scores, h.negatives, h.positives)
-            for name, h in statistics.histograms.items()
-        },
-    )
+    score_labels = {
+        name: _score_labels(h.scores, h.negatives, h.positives)
+        for name, h in statistics.histograms.items()
+    }
+    # Fitted on what is kept, so that a large reference does not make fitting slow.
+    merged = {
+        name: ScoreHistogram(*(np.array(getattr(kept, key)) for key in ScoreLabels.__slots__))
+        for name, kept in score_labels.items()
+    }
+    errors = fit_classification(replace(statistics, histograms=merged))
+    return replace(baseline, quality=found, errors=errors, score_labels=score_labels)
 
 
 def _score_labels(

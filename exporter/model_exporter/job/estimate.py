@@ -93,7 +93,7 @@ def _put(
                 snapshot.put(family.lower, (*labels, *extra), estimate.lower)
                 snapshot.put(family.upper, (*labels, *extra), estimate.upper)
         if family.key in found and baseline and baseline.errors:
-            rows = snapshot.values["model_window_predictions"][labels]
+            rows = snapshot.values["model_window_predictions"].get(labels, 0)
             error = sampling_error(baseline.errors, family.key, rows)
             if error is not None:
                 snapshot.put("model_estimate_sampling_error", (*labels, family.key), error)
