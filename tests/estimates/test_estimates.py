@@ -1,5 +1,7 @@
 """Expected scores against the mean over all ways the labels may fall, and row by row."""
 
+import doctest
+import importlib
 import itertools
 
 import numpy as np
@@ -261,3 +263,11 @@ def test_few_rows_tell_nothing_of_losses() -> None:
     column = np.arange(29.0)
     fitted = {"": NumericDistribution.fit(column, max_values=0)}
     assert fit_losses({"": fitted[""].bin_index(column)}, fitted, column, column) is None
+
+
+@pytest.mark.parametrize("name", ["calibration", "regression", "rows"])
+def test_examples_run(name: str) -> None:
+    module = importlib.import_module(f"model_exporter.estimates.{name}")
+    done = doctest.testmod(module, extraglobs={"np": np})
+    assert done.attempted
+    assert not done.failed

@@ -7,6 +7,7 @@ import pytest
 import yaml
 from tests.job.test_cases import END, EVERYTHING, Case, Served, microseconds
 
+from model_exporter.job import unlabelled
 from model_exporter.job.config import load
 from model_exporter.job.once import once
 
@@ -111,3 +112,20 @@ def test_estimates_come_before_labels(tmp_path: Path) -> None:
     names = {name for name, _ in served.samples}
     assert "model_estimate_error" not in names
     assert "model_estimate_sampling_error" not in names
+
+
+def test_large_windows_are_estimated_on_a_sample(cases, tmp_path, monkeypatch) -> None:
+    """Of a window of more rows than the limit: close to the whole, with a wider band."""
+    labels = cases["car_loan"][0].labels("v1", EVERYTHING)
+    monkeypatch.setattr(unlabelled, "MAX_ROWS", 3_000)
+    sampled = Case("car_loan", tmp_path).serve(END, windows=[EVERYTHING])
+    whole = cases["car_loan"][1]
+    name = "model_estimated_accuracy_ratio"
+    value, known = sampled.get(name, labels), whole.get(name, labels)
+    assert value != known
+    assert value == pytest.approx(known, abs=0.01)
+    widths = [
+        served.get(f"{name}_upper", labels) - served.get(f"{name}_lower", labels)
+        for served in (sampled, whole)
+    ]
+    assert widths[0] > widths[1]

@@ -27,7 +27,7 @@ def fit_calibration(histogram: ScoreHistogram) -> Calibration | None:
     >>> positives = np.round(100 * scores**2).astype(np.int64)  # too sure of itself
     >>> fitted = fit_calibration(ScoreHistogram(scores, 100 - positives, positives))
     >>> fitted.apply(np.array([0.5])).round(2).tolist()
-    [0.25]
+    [0.26]
     """
     if not histogram.positives.any() or not histogram.negatives.any():
         return None

@@ -39,7 +39,7 @@ def regression_estimates(parts: Sequence[Part]) -> Mapping[str, Estimates]:
     >>> losses = Losses({"mae": loss}, {"": (0.5, 0.5)})
     >>> found = regression_estimates([(400, {"": np.array([100, 300])}, losses)])["mae"][()]
     >>> found.value, round(found.upper - found.value, 2)
-    (2.5, 0.27)
+    (2.5, 0.23)
 
     References
     ----------
