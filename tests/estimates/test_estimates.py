@@ -228,6 +228,15 @@ def test_what_is_certain_is_estimated_without_warning(scores: np.ndarray) -> Non
     assert "mcc" not in found
 
 
+def test_nearly_all_of_one_class_leaves_no_correlation() -> None:
+    """Probabilities that sum up to the rows but for rounding are no reason to divide by nothing."""
+    scores = {"0": np.full(7, 1 - 1e-17), "1": np.full(7, 1e-17), "2": np.full(7, 1e-18)}
+    predicted = np.array([0, 1, 0, 1, 0, 1, 1])
+    found = estimates(("0", "1", "2"), predicted, scores)
+    assert "mcc" not in found
+    assert found["accuracy"][()].value == pytest.approx(3 / 7)
+
+
 def test_losses_follow_the_bins() -> None:
     """Where |e| depends on two features' bins, a window of other shares is expected to lose so."""
     rng = np.random.default_rng(3)
