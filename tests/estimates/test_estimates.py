@@ -280,3 +280,33 @@ def test_examples_run(name: str) -> None:
     done = doctest.testmod(module, extraglobs={"np": np})
     assert done.attempted
     assert not done.failed
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_any_window_has_finite_estimates_within_their_bands(classes: int) -> None:
+    """Few rows, certain scores, blocks that never or always came true: no warning, no NaN."""
+    rng = np.random.default_rng(classes)
+    names = tuple(map(str, range(classes)))
+    for _ in range(300):
+        rows = int(rng.integers(1, 12))
+        scores = rng.dirichlet(np.full(classes, 0.3), rows)
+        certain = rng.random(rows) < 0.3
+        scores[certain] = np.eye(classes)[rng.integers(0, classes, certain.sum())]
+        columns = {"": scores[:, 1]} if classes == 2 else dict(zip(names, scores.T, strict=True))
+        calibrations = {
+            name: Calibration((0.0, 0.5), (0.4, 1.0), tuple(ends), (5, 7))
+            for name in columns
+            if (ends := np.sort(rng.choice([0.0, 0.3, 1.0], 2))) is not None and rng.random() < 0.7
+        }
+        part = expected_rows(
+            names,
+            predicted=rng.integers(0, classes, rows),
+            scores=columns,
+            calibrations=calibrations,
+        )
+        for key, found in classification_estimates([part]).items():
+            for estimate in found.values():
+                assert np.isfinite(estimate.value), key
+                if estimate.lower is not None:
+                    assert estimate.lower <= estimate.value + 1e-12, key
+                    assert estimate.upper >= estimate.value - 1e-12, key
