@@ -310,3 +310,15 @@ def test_any_window_has_finite_estimates_within_their_bands(classes: int) -> Non
                 if estimate.lower is not None:
                     assert estimate.lower <= estimate.value + 1e-12, key
                     assert estimate.upper >= estimate.value - 1e-12, key
+
+
+def test_a_reference_without_errors_expects_none() -> None:
+    column = np.arange(40.0)
+    fitted = {"": NumericDistribution.fit(column, max_values=0)}
+    losses = fit_losses({"": fitted[""].bin_index(column)}, fitted, column, column)
+    assert losses is not None
+    bins = {"": np.ones(len(fitted[""].bins), dtype=np.int64)}
+    found = regression_estimates([(len(fitted[""].bins), bins, losses)])
+    assert {key: each[()].value for key, each in found.items()} == pytest.approx(
+        {"mae": 0.0, "mse": 0.0, "rmse": 0.0, "mape": 0.0}
+    )

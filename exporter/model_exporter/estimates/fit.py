@@ -41,8 +41,8 @@ def regression_deviations(s: RegressionStatistics) -> dict[str, float]:
         "mae": _deviation(s.absolute_error, s.squared_error, s.count),
         "mse": _deviation(s.squared_error, s.fourth_error, s.count),
     }
-    if s.squared_error:
-        found["rmse"] = found["mse"] / 2 / math.sqrt(s.squared_error / s.count)
+    root = math.sqrt(s.squared_error / s.count)
+    found["rmse"] = found["mse"] / 2 / root if root else 0.0
     if s.nonzero_labels:
         found["mape"] = _deviation(s.percentage_error, s.squared_percentage_error, s.nonzero_labels)
     return {key: value for key, value in found.items() if math.isfinite(value)}

@@ -22,7 +22,7 @@ def regression_estimates(parts: Sequence[Part]) -> Mapping[str, Estimates]:
 
     A row is expected to lose what rows of its bins lost on the reference, one effect for each
     feature's bin and one for the prediction's, added up. A value that is missing or in no bin has
-    the mean effect. An estimate that is not above 0 is left out.
+    the mean effect. An estimate below 0 is left out.
 
     Misleads where the relation of inputs and label has changed (concept drift), which no input
     shows; where inputs left the reference's range, since the outermost bins are open; where
@@ -47,7 +47,8 @@ def regression_estimates(parts: Sequence[Part]) -> Mapping[str, Estimates]:
     """
     found = {key: _mean(parts, key) for key in ("mae", "mse", "mape")}
     mean = found["mse"]
-    found["rmse"] = mean and (math.sqrt(mean[0]), mean[1] / 4 / mean[0])
+    if mean is not None:
+        found["rmse"] = math.sqrt(mean[0]), mean[1] / 4 / mean[0] if mean[0] else 0.0
     return {key: single(_estimate(*pair)) for key, pair in found.items() if pair is not None}
 
 
@@ -74,6 +75,6 @@ def _mean(parts: Sequence[Part], key: str) -> tuple[float, float] | None:
         rows += count
         drawn = loss.deviation * (value / loss.mean if loss.mean else 1.0)
         variance += count * drawn**2 + count**2 * unsure
-    if not rows or total <= 0 or not math.isfinite(total + variance):
+    if not rows or total < 0 or not math.isfinite(total + variance):
         return None
     return total / rows, variance / rows**2
