@@ -4,7 +4,7 @@
 
     catalogue  records  errors            standard library only
        ^
-    scores  drift  baseline               numpy, scipy; no clock, no log, no files but baseline's
+    scores  estimates  drift  baseline    numpy, scipy; no clock, no log, no files but baseline's
        ^             ^
     sidecar -> integrations   job         the sidecar: prometheus_client and numpy
        ^             ^
@@ -25,21 +25,24 @@ SOURCE = Path(model_exporter.__file__).parent
 STATISTICS = {"errors", "records", "distribution"}
 FOUNDATION = {*STATISTICS, "catalogue", "baseline"}
 
+BASELINE_PARTS = {"design_effect", "reference_errors", "reference_table"}
 OURS: dict[str, set[str]] = {
     "catalogue": set(),
     "records": set(),
     "errors": set(),
     "distribution": {"errors", "records"},
     "design_effect": {"errors"},
+    "reference_errors": set(),
     "reference_table": STATISTICS,
     "scores": STATISTICS,
+    "estimates": {*STATISTICS, "reference_errors", "scores"},
     "drift": {*STATISTICS, "baseline"},
-    "baseline": {*STATISTICS, "baseline_quality", "design_effect", "reference_table"},
-    "baseline_quality": {*STATISTICS, "reference_table", "scores"},
+    "baseline": {*STATISTICS, "baseline_quality", *BASELINE_PARTS},
+    "baseline_quality": {*STATISTICS, "estimates", *BASELINE_PARTS, "scores"},
     "sidecar": FOUNDATION,
     "integrations": {*FOUNDATION, "sidecar"},
     "testing": {"sidecar"},
-    "job": {*FOUNDATION, "scores", "drift"},
+    "job": {*FOUNDATION, "scores", "estimates", "drift", "reference_errors"},
     "bundle": {"catalogue"},
     "demo": {*FOUNDATION, "scores", "drift", "sidecar", "job", "bundle", "demo"},
     "cli": {*FOUNDATION, "scores", "drift", "sidecar", "job", "bundle", "demo"},
@@ -54,8 +57,10 @@ THEIRS: dict[str, set[str]] = {
     "errors": set(),
     "distribution": {"numpy"},
     "design_effect": {"numpy"},
+    "reference_errors": {"numpy"},
     "reference_table": set(),
     "scores": {"numpy", "scipy"},
+    "estimates": {"numpy"},
     "drift": {"numpy", "scipy"},
     "baseline": {"numpy"},
     "baseline_quality": {"numpy"},
@@ -79,7 +84,7 @@ FRAMEWORKS: dict[str, set[str]] = {
 
 LAZY: dict[str, set[str]] = {
     "sidecar": {"bcrypt", "opentelemetry", "pyarrow", "yaml"},
-    "baseline_quality": {"scores"},
+    "baseline_quality": {"estimates", "scores"},
 }
 """What may be imported inside functions only, so that who does not need it does not pay."""
 
@@ -87,7 +92,7 @@ NO_SIDE_EFFECTS = {"time", "datetime", "logging", "pathlib", "os", "io", "thread
 """Not for the pure parts: no clock, no logging, no files."""
 PURE = (
     *("catalogue", "records", "errors", "distribution", "reference_table", "baseline_quality"),
-    *("scores", "drift"),
+    *("design_effect", "reference_errors", "scores", "estimates", "drift"),
 )
 
 

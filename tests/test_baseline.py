@@ -180,3 +180,54 @@ def test_many_scores_are_merged_with_their_neighbours() -> None:
     assert len(found.scores) == MAX_VALUES
     assert list(found.scores) == sorted(found.scores)
     assert sum(found.negatives) == sum(found.positives) == count // 2
+
+
+def regression() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(1)
+    age, label = rng.integers(18, 80, 200), rng.normal(10, 3, 200)
+    return {
+        "age": age,
+        "country": rng.choice(["CH", "DE"], 200),
+        "prediction": label + age / 40 * rng.normal(size=200),
+        "label": label,
+    }
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_errors_of_the_reference_are_kept(tmp_path: Path, task: str) -> None:
+    """What estimates rest on is the same from the file, bit for bit."""
+    given = {} if task == "binary" else {"rows": regression(), "task": task, "score": None}
+    baseline = fitted(**given)
+    baseline.save(tmp_path / "b.json")
+    assert baseline.errors is not None
+    assert baseline.errors.deviations
+    assert (baseline.errors.losses is not None) == (task == "regression")
+    assert Baseline.load(tmp_path / "b.json").errors == baseline.errors
+
+
+def test_a_file_without_errors_of_the_reference_is_still_a_baseline(tmp_path: Path) -> None:
+    """Files of before have none, and keep their checksum when saved again."""
+    older = fitted(label=None)
+    assert older.errors is None
+    older.save(tmp_path / "b.json")
+    assert "errors" not in json.loads((tmp_path / "b.json").read_text())
+    again = Baseline.load(tmp_path / "b.json")
+    again.save(tmp_path / "c.json")
+    assert (tmp_path / "c.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+    assert Baseline.load(tmp_path / "c.json").errors is None
+
+
+def test_many_distinct_scores_calibrate_in_bounded_blocks() -> None:
+    """Two rows of a hundred thousand never tell more than the scores that are kept."""
+    count = 100_000
+    scores = np.linspace(0.001, 0.999, count)
+    table = {
+        "prediction": (scores > 0.5).astype(int),
+        "score": scores,
+        "label": np.random.default_rng(2).random(count) < scores**2,
+    }
+    baseline = Baseline.from_table(table, task="binary", score="score", label="label")
+    assert baseline.errors is not None
+    calibration = baseline.errors.calibrations[""]
+    assert sum(calibration.rows) == count
+    assert calibration.apply(np.array([0.5]))[0] == pytest.approx(0.25, abs=0.03)

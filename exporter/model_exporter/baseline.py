@@ -27,6 +27,7 @@ from model_exporter.distribution import (
 )
 from model_exporter.errors import BaselineError
 from model_exporter.records import Estimate, Task
+from model_exporter.reference_errors import ReferenceErrors
 from model_exporter.reference_table import ReferenceTable
 
 SCHEMA_VERSION = 1
@@ -56,6 +57,9 @@ class Baseline:
     design_effects
         By subject and feature: how much more counts vary from hour to hour than those of
         independent rows; empty where the reference had no timestamps.
+    errors
+        What estimates of quality rest on, where it had labels; None otherwise, and in files of
+        versions that did not have it.
     checksum
         SHA-256 of the content, ``"sha256:..."``. Two baselines with unlike checksums have unlike
         bins: their counts must not be added or compared.
@@ -74,6 +78,7 @@ class Baseline:
     quality: Quality
     score_labels: Mapping[str, ScoreLabels]
     design_effects: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    errors: ReferenceErrors | None = None
     checksum: str = ""
 
     @classmethod
@@ -160,7 +165,7 @@ class Baseline:
             score_labels={},
         )
         if label is not None:
-            quality, score_labels = judged(
+            quality, score_labels, errors = judged(
                 columns,
                 task=kind,
                 prediction=prediction,
@@ -168,8 +173,9 @@ class Baseline:
                 score_columns=score_columns,
                 classes=baseline.classes,
                 positive_label=positive,
+                distributions={"": baseline.prediction, **baseline.features},
             )
-            baseline = replace(baseline, quality=quality, score_labels=score_labels)
+            baseline = replace(baseline, quality=quality, score_labels=score_labels, errors=errors)
         if timestamp is not None:
             outputs = {("score", c): name for c, name in score_columns.items()}
             outputs["prediction", ""] = prediction
@@ -251,10 +257,13 @@ class Baseline:
                 (found["subject"], found["feature"]): found["value"]
                 for found in document.get("design_effects", ())
             },
+            errors=ReferenceErrors.from_json(document["errors"]) if "errors" in document else None,
             checksum=stored,
         )
 
     def _content(self) -> dict[str, Any]:
+        # Absent rather than null, so that the checksum of an older file stays what it was.
+        errors = {"errors": self.errors.to_json()} if self.errors else {}
         return {
             "model_name": self.model_name,
             "model_version": self.model_version,
@@ -278,6 +287,7 @@ class Baseline:
                 for name, found in self.score_labels.items()
             },
             **({"design_effects": self._effects()} if self.design_effects else {}),
+            **errors,
         }
 
     def _effects(self) -> list[dict[str, Any]]:

@@ -1,13 +1,14 @@
 """How good a model was on the reference slice, where that had labels."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_exporter.distribution import numeric_values
+from model_exporter.distribution import Distribution, numeric_values
 from model_exporter.records import Estimate, Task
+from model_exporter.reference_errors import ReferenceErrors
 from model_exporter.reference_table import ReferenceTable
 
 MAX_SCORES = 10_000
@@ -35,8 +36,9 @@ def judged(
     score_columns: Mapping[str, str],
     classes: tuple[str, ...],
     positive_label: str | None,
-) -> tuple[Quality, Mapping[str, ScoreLabels]]:
-    """Return the scores of a reference slice, and its rows by score and label.
+    distributions: Mapping[str, Distribution],
+) -> tuple[Quality, Mapping[str, ScoreLabels], ReferenceErrors]:
+    """Return the scores of a reference slice, its rows by score and label, and what to expect.
 
     Parameters
     ----------
@@ -44,10 +46,18 @@ def judged(
         Names of columns.
     score_columns
         Names of columns by class, `""` for a binary model's.
+    distributions
+        Of the features by name, of the prediction under `""`.
     """
     # Imported here: the sidecar loads baselines and must not pay for the scores.
+    from model_exporter.estimates.fit import fit_classification, regression_deviations
+    from model_exporter.estimates.losses import fit_losses
     from model_exporter.scores import SCORES
-    from model_exporter.scores.statistics import ClassificationStatistics, statistics_from_rows
+    from model_exporter.scores.statistics import (
+        ClassificationStatistics,
+        ScoreHistogram,
+        statistics_from_rows,
+    )
 
     statistics = statistics_from_rows(
         task=task,
@@ -62,11 +72,24 @@ def judged(
     }
     found = {name: estimates for name, estimates in quality.items() if estimates}
     if not isinstance(statistics, ClassificationStatistics):
-        return found, {}
-    return found, {
+        columns_of = {name: name or prediction for name in distributions}
+        losses = fit_losses(
+            {name: distributions[name].bin_index(columns[c]) for name, c in columns_of.items()},
+            distributions,
+            numeric_values(columns[prediction]),
+            numeric_values(columns[label]),
+        )
+        return found, {}, ReferenceErrors({}, losses, regression_deviations(statistics))
+    score_labels = {
         name: _score_labels(h.scores, h.negatives, h.positives)
         for name, h in statistics.histograms.items()
     }
+    # Fitted on what is kept, so that a large reference does not make fitting slow.
+    merged = {
+        name: ScoreHistogram(*(np.array(getattr(kept, key)) for key in ScoreLabels.__slots__))
+        for name, kept in score_labels.items()
+    }
+    return found, score_labels, fit_classification(replace(statistics, histograms=merged))
 
 
 def _score_labels(

@@ -78,6 +78,19 @@ class ScoreFamily:
     better: Better
 
 
+@dataclass(frozen=True, slots=True)
+class EstimatedFamily:
+    """The estimate of a score before labels come, over all predictions of a window.
+
+    `key` is that of the score, whose unit and labels it has.
+    """
+
+    key: str
+    name: str
+    lower: str
+    upper: str
+
+
 COUNTER, GAUGE, HISTOGRAM = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM
 SIDECAR, JOB = Side.SIDECAR, Side.JOB
 HIGHER, LOWER, ZERO = Better.HIGHER, Better.LOWER, Better.ZERO
@@ -133,6 +146,8 @@ JOB_FAMILIES = (
     Family("model_labels_waiting", GAUGE, "records", "Label records whose prediction is not known yet; with those of the ledger, all that were read.", ("model_name",), JOB),
     Family("model_expectation_threshold", GAUGE, "1", "Bound that the configuration expects a score to keep; bound is min or max.", ("model_name", "score", "bound"), JOB),
     Family("model_expectation_violated", GAUGE, "1", "1 where the whole confidence interval of a score lies beyond its expected bound, else 0.", (*WINDOW, "score", "bound"), JOB),
+    Family("model_estimate_error", GAUGE, "1", "Score minus what was estimated for the same labelled predictions, in the unit of the score: how far estimates were off. Precision, recall and F1 by their usual average.", (*WINDOW, "score"), JOB),
+    Family("model_estimate_sampling_error", GAUGE, "1", "Standard error of the score over as many predictions as the window has, by the baseline's rows (NannyML's sampling error; its band is 3 of it each way).", (*WINDOW, "score"), JOB),
     Family("model_drift_psi", GAUGE, "nats", "Population stability index against the baseline, on the baseline's bins.", DRIFT, JOB),
     Family("model_drift_psi_critical", GAUGE, "nats", "Value of model_drift_psi at about which model_drift_detected becomes 1, for the rows in window and baseline.", DRIFT, JOB),
     Family("model_drift_detected", GAUGE, "1", "1 where the window differs from the baseline by more than the tolerance, at the configured rate of false alarms, else 0; absent below model_drift_minimum_rows.", DRIFT, JOB),
@@ -184,6 +199,25 @@ SCORES = (
     ScoreFamily("bias", "model_bias", "model_bias_lower", "model_bias_upper", "model_baseline_bias", "label", "Mean of prediction minus label", (), (-INFINITE, INFINITE), ZERO),
 )
 
+ESTIMATES = (
+    EstimatedFamily("accuracy", "model_estimated_accuracy_ratio", "model_estimated_accuracy_ratio_lower", "model_estimated_accuracy_ratio_upper"),
+    EstimatedFamily("balanced_accuracy", "model_estimated_balanced_accuracy_ratio", "model_estimated_balanced_accuracy_ratio_lower", "model_estimated_balanced_accuracy_ratio_upper"),
+    EstimatedFamily("precision", "model_estimated_precision_ratio", "model_estimated_precision_ratio_lower", "model_estimated_precision_ratio_upper"),
+    EstimatedFamily("recall", "model_estimated_recall_ratio", "model_estimated_recall_ratio_lower", "model_estimated_recall_ratio_upper"),
+    EstimatedFamily("f1", "model_estimated_f1_ratio", "model_estimated_f1_ratio_lower", "model_estimated_f1_ratio_upper"),
+    EstimatedFamily("specificity", "model_estimated_specificity_ratio", "model_estimated_specificity_ratio_lower", "model_estimated_specificity_ratio_upper"),
+    EstimatedFamily("mcc", "model_estimated_mcc", "model_estimated_mcc_lower", "model_estimated_mcc_upper"),
+    EstimatedFamily("roc_auc", "model_estimated_roc_auc", "model_estimated_roc_auc_lower", "model_estimated_roc_auc_upper"),
+    EstimatedFamily("average_precision", "model_estimated_average_precision", "model_estimated_average_precision_lower", "model_estimated_average_precision_upper"),
+    EstimatedFamily("log_loss", "model_estimated_log_loss", "model_estimated_log_loss_lower", "model_estimated_log_loss_upper"),
+    EstimatedFamily("brier_score", "model_estimated_brier_score", "model_estimated_brier_score_lower", "model_estimated_brier_score_upper"),
+    EstimatedFamily("mae", "model_estimated_mae", "model_estimated_mae_lower", "model_estimated_mae_upper"),
+    EstimatedFamily("mse", "model_estimated_mse", "model_estimated_mse_lower", "model_estimated_mse_upper"),
+    EstimatedFamily("rmse", "model_estimated_rmse", "model_estimated_rmse_lower", "model_estimated_rmse_upper"),
+    EstimatedFamily("mape", "model_estimated_mape_ratio", "model_estimated_mape_ratio_lower", "model_estimated_mape_ratio_upper"),
+)
+SCORE_BY_KEY: dict[str, ScoreFamily] = {score.key: score for score in SCORES}
+
 
 def _families_of(score: ScoreFamily) -> tuple[Family, ...]:
     window = (*WINDOW, *score.extra)
@@ -193,6 +227,17 @@ def _families_of(score: ScoreFamily) -> tuple[Family, ...]:
         Family(score.upper, GAUGE, score.unit, f"{score.help}: upper end of the 95 % confidence interval.", window, JOB),
         Family(score.baseline, GAUGE, score.unit, f"{score.help}: on the baseline's rows.", (*MODEL, *score.extra), JOB),
     )
+
+
+def _families_of_estimate(estimated: EstimatedFamily) -> tuple[Family, ...]:
+    score = SCORE_BY_KEY[estimated.key]
+    window = (*WINDOW, *score.extra)
+    text = f"{score.help}: estimated over all predictions of the window, labelled or not"
+    return (
+        Family(estimated.name, GAUGE, score.unit, f"{text}.", window, JOB),
+        Family(estimated.lower, GAUGE, score.unit, f"{text}; lower end of the 95 % band.", window, JOB),
+        Family(estimated.upper, GAUGE, score.unit, f"{text}; upper end of the 95 % band.", window, JOB),
+    )
 # fmt: on
 
 
@@ -200,6 +245,6 @@ FAMILIES: tuple[Family, ...] = (
     *SIDECAR_FAMILIES,
     *JOB_FAMILIES,
     *(family for score in SCORES for family in _families_of(score)),
+    *(family for estimated in ESTIMATES for family in _families_of_estimate(estimated)),
 )
 BY_NAME: dict[str, Family] = {family.name: family for family in FAMILIES}
-SCORE_BY_KEY: dict[str, ScoreFamily] = {score.key: score for score in SCORES}

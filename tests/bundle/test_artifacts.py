@@ -6,7 +6,7 @@ import pytest
 
 from model_exporter import bundle
 from model_exporter.bundle import metrics_table
-from model_exporter.catalogue import FAMILIES, SCORES
+from model_exporter.catalogue import ESTIMATES, FAMILIES, SCORES
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_only_the_block_of_the_readme_is_replaced(copy: Path) -> None:
 
 def test_metric_table_names_every_family_once() -> None:
     table = metrics_table.render()
-    bounds = {name for score in SCORES for name in (score.lower, score.upper)}
+    bounds = {name for row in (*SCORES, *ESTIMATES) for name in (row.lower, row.upper)}
     for family in FAMILIES:
         expected = 0 if family.name in bounds else 1
         assert table.count(f"`{family.name}`") == expected, family.name

@@ -2,7 +2,14 @@
 
 from collections.abc import Iterable
 
-from model_exporter.catalogue import JOB_FAMILIES, MODEL, SCORES, SIDECAR_FAMILIES, Family
+from model_exporter.catalogue import (
+    ESTIMATES,
+    JOB_FAMILIES,
+    MODEL,
+    SCORES,
+    SIDECAR_FAMILIES,
+    Family,
+)
 
 BEGIN = "<!-- metrics:begin -->"
 END = "<!-- metrics:end -->"
@@ -22,6 +29,10 @@ def render() -> str:
         " the whole) and those named. Each `X` comes with `X_lower` and `X_upper`, its 95 %"
         " confidence interval, and with its value on the baseline's rows.",
         _scores(),
+        "**Estimates**, before labels come: over all predictions of the window, with the labels of"
+        " the score. Each `X` comes with `X_lower` and `X_upper`, a band that holds 95 % of what"
+        " the labels will give.",
+        ", ".join(f"`{estimated.name}`" for estimated in ESTIMATES) + ".",
         END,
     )
     return "\n\n".join(parts)

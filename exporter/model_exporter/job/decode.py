@@ -20,6 +20,8 @@ from model_exporter.scores.statistics import (
     Statistics,
 )
 
+DEFAULT_AVERAGE = {Task.BINARY: "binary", Task.MULTICLASS: "macro"}
+"""The average that is meant where precision, recall or F1 are named without one."""
 REGRESSION_SUMS = (
     "error", "absolute_error", "squared_error", "fourth_error",
     "label", "absolute_label", "squared_label", "cubed_label", "fourth_label",
@@ -71,10 +73,21 @@ def comparison(
     keys = totals.keys(subject, feature)
     if isinstance(distribution, CategoricalDistribution):
         return Comparison.categorical(distribution, {k: n for k, n in keys.items() if k})
-    counts = np.array(
-        [keys.get(str(i), 0) for i in range(distribution.counts.size)], dtype=np.int64
-    )
+    counts = bin_counts(totals, subject, feature, distribution)
     return Comparison.numeric(distribution, counts, values)
+
+
+def bin_counts(
+    totals: Totals, subject: str, feature: str, distribution: Distribution
+) -> NDArray[np.int64]:
+    """Return rows by bin of the baseline; those missing or invalid are in none."""
+    keys = totals.keys(subject, feature)
+    if not isinstance(distribution, CategoricalDistribution):
+        bins = range(distribution.counts.size)
+        return np.array([keys.get(str(i), 0) for i in bins], dtype=np.int64)
+    known = [keys.get(category, 0) for category in distribution.categories]
+    others = sum(n for key, n in keys.items() if key) - sum(known)
+    return np.array([*known, others], dtype=np.int64)
 
 
 def unseen(totals: Totals, feature: str, distribution: CategoricalDistribution) -> int:

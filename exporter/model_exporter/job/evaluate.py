@@ -12,6 +12,7 @@ from model_exporter.job import decode
 from model_exporter.job.columns import feature_names
 from model_exporter.job.config import Expectation, ModelConfig
 from model_exporter.job.detection import put_verdict, subjects, window_significance
+from model_exporter.job.estimate import put_estimates
 from model_exporter.job.snapshot import Histogram, Snapshot
 from model_exporter.job.statements import DELAY_EDGES, WAITING
 from model_exporter.job.store import LABELS, PREDICTIONS, Store
@@ -23,8 +24,6 @@ from model_exporter.scores import SCORES as SCORE_FUNCTIONS
 MICROSECONDS = 1_000_000
 ZERO_FILLED_CLASSES = 20
 """Confusion matrices of up to this many classes are served whole, larger ones without zeros."""
-DEFAULT_AVERAGE = {Task.BINARY: "binary", Task.MULTICLASS: "macro"}
-"""The average that an expectation on precision, recall or F1 speaks of."""
 
 REASONS = {PREDICTIONS: ("id", "timestamp", "prediction"), LABELS: ("id", "timestamp", "label")}
 """What a row can be refused for; the first that applies counts."""
@@ -39,6 +38,7 @@ def evaluate(reader: WindowReader) -> Snapshot:
     for window in reader.read():
         for group, totals in window.groups.items():
             _window(snapshot, model, window.text, group, totals)
+        put_estimates(snapshot, store, window)
         _drift(snapshot, store, window)
     _baseline_quality(snapshot, model, _versions(store))
     _lifetime(snapshot, store)
@@ -112,7 +112,7 @@ def _judge(
     family = SCORE_BY_KEY[expectation.score]
     found = estimates.get(family.name, {})
     if family.extra == ("average",):
-        average = (DEFAULT_AVERAGE[model.task],)
+        average = (decode.DEFAULT_AVERAGE[model.task],)
         found = {average: found[average]} if average in found else {}
     if not found:
         return

@@ -70,8 +70,8 @@ class TileSql:
 
 def compile_tiles(model: ModelConfig) -> TileSql:
     """Compile the tile expressions of a model."""
-    predicted = ibis.table(_schema(model, features=True), name="delta_prediction")
-    labeled = ibis.table(_schema(model, features=False), name="delta_labeled")
+    predicted = ibis.table(row_schema(model, features=True), name="delta_prediction")
+    labeled = ibis.table(row_schema(model, features=False), name="delta_labeled")
     if model.task is Task.REGRESSION:
         rows = _by_segment(labeled, model)
         terms = regression_terms(rows)
@@ -96,7 +96,7 @@ def compile_tiles(model: ModelConfig) -> TileSql:
     )
 
 
-def _schema(model: ModelConfig, *, features: bool) -> dict[str, str]:
+def row_schema(model: ModelConfig, *, features: bool) -> dict[str, str]:
     """Return the columns of a signed relation that tiles read, and their Ibis types."""
     types = {"VARCHAR": "string", "DOUBLE": "float64", "SMALLINT": "int16"}
     columns = {
@@ -253,7 +253,7 @@ def score_counts(model: ModelConfig, *, exact: bool) -> str:
 
     The scores are `exact`, or steps on a grid of `STEPS_PER_LOG_ODDS`.
     """
-    schema = _schema(model, features=False)
+    schema = row_schema(model, features=False)
     del schema["slot"]
     rows = _by_segment(ibis.table(schema, name="scored"), model)
     parts = [

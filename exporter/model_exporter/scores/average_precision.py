@@ -41,11 +41,18 @@ def average_precision(statistics: ClassificationStatistics) -> Estimates:
 
 
 def _average(histogram: ScoreHistogram) -> Estimate | None:
-    positives = histogram.positives[::-1].astype(np.float64)  # from the highest score down
-    negatives = histogram.negatives[::-1].astype(np.float64)
-    p, n = float(positives.sum()), float(negatives.sum())
+    p, n = int(histogram.positives.sum()), int(histogram.negatives.sum())
     if not p:
         return None
+    value, variance = value_and_variance(histogram)
+    return logit_estimate(value, variance=variance, trials=p, rarer=min(p, n))
+
+
+def value_and_variance(histogram: ScoreHistogram) -> tuple[float, float]:
+    """Return the average precision and its variance by the jackknife; there must be positives."""
+    positives = histogram.positives[::-1].astype(np.float64)  # from the highest score down
+    negatives = histogram.negatives[::-1].astype(np.float64)
+    p = float(positives.sum())
     above, false = np.cumsum(positives), np.cumsum(negatives)
     reached = np.maximum(above + false, 1.0)  # 0 only where a bin holds no row
     precision = above / reached
@@ -54,8 +61,7 @@ def _average(histogram: ScoreHistogram) -> Estimate | None:
     shift = positives / p / reached**2
     from_positive = (precision - value) / p + _sum_from_here(shift * false)
     from_negative = _sum_from_here(shift * above)
-    variance = float(positives @ from_positive**2 + negatives @ from_negative**2)
-    return logit_estimate(value, variance=variance, trials=p, rarer=int(min(p, n)))
+    return value, float(positives @ from_positive**2 + negatives @ from_negative**2)
 
 
 def _sum_from_here(values: NDArray[np.float64]) -> NDArray[np.float64]:

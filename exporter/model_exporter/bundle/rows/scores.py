@@ -94,6 +94,33 @@ SCORES = (
     ),
 )
 
+ESTIMATED = timeseries(
+    "Accuracy before labels",
+    "Estimated over all predictions from their scores, calibrated on the baseline's labels. Dotted:"
+    " the band that holds 95 % of what the labels will give. It does not see concept drift. Beside"
+    " it the accuracy on the labels so far.",
+    unit="percentunit",
+    queries=[
+        Query(f"model_estimated_accuracy_ratio{{{WHOLE}}}", f"{VERSION_LEGEND} estimated"),
+        Query(f"model_estimated_accuracy_ratio_lower{{{WHOLE}}}", f"{VERSION_LEGEND} lower"),
+        Query(f"model_estimated_accuracy_ratio_upper{{{WHOLE}}}", f"{VERSION_LEGEND} upper"),
+        Query(f"model_accuracy_ratio{{{WHOLE}}}", f"{VERSION_LEGEND} labelled"),
+    ],
+    empty="no predictions with scores in this window",
+    width=12,
+    overrides=[BOUND_STYLE],
+)
+
+ESTIMATE_ERROR = timeseries(
+    "Error of estimates",
+    "Score of the labelled predictions less what was estimated for the same ones, in the unit of"
+    " the score. Away from 0, inputs and labels no longer belong together as on the baseline.",
+    unit="none",
+    queries=[Query(f"model_estimate_error{{{WHOLE}}}", f"{VERSION_LEGEND} {{{{score}}}}")],
+    empty=NO_LABELS,
+    width=12,
+)
+
 CONFUSION = table(
     "Confusion matrix",
     "Labelled predictions in the window: label down, predicted class across. Choose one model, or"
@@ -140,4 +167,4 @@ EXPECTATIONS = table(
     overrides=[override("State", {**VIOLATION, **COLOURED_TEXT})],
 )
 
-ROW = Row("Quality", [*SCORES, CONFUSION, EXPECTATIONS])
+ROW = Row("Quality", [*SCORES, ESTIMATED, ESTIMATE_ERROR, CONFUSION, EXPECTATIONS])
