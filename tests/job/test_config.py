@@ -59,7 +59,7 @@ def test_good(directory: Path, capsys) -> None:
     model = load(directory / "exporter.yml").models[0]
     assert model.task is Task.BINARY
     assert [w.seconds for w in model.windows] == [86_400, 604_800]
-    assert model.predictions.path == directory / "predictions.csv"
+    assert model.predictions.open().files() == [directory / "predictions.csv"]
 
 
 BAD = {

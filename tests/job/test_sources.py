@@ -59,7 +59,7 @@ def test_quoted_newline(tmp_path: Path) -> None:
 
 def test_portions(tmp_path: Path, monkeypatch) -> None:
     """A file larger than a portion, with lines longer than one, comes whole and in order."""
-    monkeypatch.setattr("model_exporter.job.sources.files.PORTION_BYTES", 64)
+    monkeypatch.setattr("model_exporter.job.sources.text.PORTION_BYTES", 64)
     path = tmp_path / "log.csv"
     ids = [f"id{i}" for i in range(50)]
     path.write_text("id,x\n" + "".join(f"{i},{'y' * (k * 7)}\n" for k, i in enumerate(ids)))

@@ -4,7 +4,6 @@ Done before anything is ingested: a misspelt column or a label column of another
 at start, in one line, not found out weeks later in an empty dashboard.
 """
 
-import itertools
 from collections.abc import Iterable
 
 import duckdb
@@ -22,7 +21,6 @@ from model_exporter.job.columns import (
     select,
 )
 from model_exporter.job.config import Config, ModelConfig, SourceConfig
-from model_exporter.job.sources import READERS, Cursor, FileSource
 from model_exporter.records import Task
 
 SAMPLE_ROWS = 1_000
@@ -44,16 +42,14 @@ def check_sources(config: Config) -> None:
 
 
 def _check(model: ModelConfig, source: SourceConfig, columns: Iterable[Column]) -> None:
-    reader = READERS[source.type]
     try:
-        files = FileSource(source.path, reader).files()
-        portions = (t for f in files for t, _ in reader(f, Cursor(), final=True))
-        table = next(iter(itertools.islice(portions, 1)), None)
+        found = source.open().sample()
     except SourceError as error:
         raise SourceError(f"{source.place}: {error}") from error
-    if table is None:
+    if found is None:
         return
-    where = f"{source.place}: {files[0]}"
+    name, table = found
+    where = f"{source.place}: {name}"
     _check_names(model, columns, table, where)
     _check_types(model, columns, table.slice(0, SAMPLE_ROWS), where)
 

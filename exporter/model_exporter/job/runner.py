@@ -10,7 +10,7 @@ from model_exporter.errors import SourceError
 from model_exporter.job.config import ModelConfig, SourceConfig
 from model_exporter.job.evaluate import evaluate
 from model_exporter.job.snapshot import Snapshot
-from model_exporter.job.sources import READERS, Batch, FileSource
+from model_exporter.job.sources import Batch, Source
 from model_exporter.job.store import Store
 
 TOGETHER_ROWS = 100_000
@@ -27,13 +27,9 @@ class Runner:
         self.failures: list[str] = []
         self._store = Store(state, model)
         configured = [model.predictions, model.labels]
-        self._sources = [
-            (source, FileSource(source.path, READERS[source.type]))
-            for source in configured
-            if source is not None
-        ]
+        self._sources = [(source, source.open()) for source in configured if source is not None]
         self._health = Snapshot()
-        self._rows = {source.name: 0 for source, _ in self._sources}
+        self._rows = {config.name: 0 for config, _ in self._sources}
 
     def __enter__(self) -> Self:
         return self
@@ -50,8 +46,8 @@ class Runner:
         started = time.perf_counter()
         self.failures = []
         self._store.advance(now)
-        for source, files in self._sources:
-            self._read(source, files, now, final=final)
+        for config, source in self._sources:
+            self._read(config, source, now, final=final)
         self._store.compact()
         snapshot = evaluate(self._store)
         duration = time.perf_counter() - started
@@ -59,21 +55,22 @@ class Runner:
         snapshot.merge(self._health)
         return snapshot
 
-    def _read(self, source: SourceConfig, files: FileSource, now: int, *, final: bool) -> None:
-        labels = (self.model.name, source.name)
+    def _read(self, config: SourceConfig, source: Source, now: int, *, final: bool) -> None:
+        name = config.name
+        labels = (self.model.name, name)
         try:
-            batches = files.read(self._store.cursors(source.name), final=final)
+            batches = source.read(self._store.cursors(name), final=final)
             for together in _gathered(batches):
-                self._rows[source.name] += self._store.ingest(source.name, together)
+                self._rows[name] += self._store.ingest(name, together)
         except (SourceError, OSError) as error:
-            self.failures.append(f"{source.place}: {error}")
-            logger.warning("%s: source %s: %s", self.model.name, source.name, error)
+            self.failures.append(f"{config.place}: {error}")
+            logger.warning("%s: source %s: %s", self.model.name, name, error)
             self._health.put("model_source_up", labels, 0)
         else:
             self._health.put("model_source_up", labels, 1)
             seconds = now / 1_000_000
             self._health.put("model_source_last_success_timestamp_seconds", labels, seconds)
-        self._health.put("model_source_rows_total", labels, self._rows[source.name])
+        self._health.put("model_source_rows_total", labels, self._rows[name])
 
 
 def _gathered(batches: Iterable[Batch]) -> Iterator[list[Batch]]:

@@ -1,22 +1,32 @@
-"""Where predictions and labels are read from; one file a format, listed in `READERS`.
+"""Where predictions and labels are read from; one file a type, listed in `SOURCES`.
 
-A reader is a function ``read(path, cursor, final=...)`` that yields ``(table, cursor)`` pairs:
-what was added to the file since the cursor, in bounded portions. Reading is at least once: the
-store makes a repeated record have no effect.
+A type is a function that takes its keys from a section of the configuration and returns a function
+that opens the source. A source yields what was added since the cursors that the store holds, in
+bounded portions. Reading is at least once: the store makes a repeated record have no effect.
+
+A format of files is a function ``read(path, cursor, final=...)`` that yields ``(table, cursor)``
+pairs, listed in `READERS`.
 """
 
+import functools
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pyarrow as pa
 
 from model_exporter.errors import SourceError
+from model_exporter.job.sources import files
+from model_exporter.job.sources.batch import Batch, Cursor, Source
 from model_exporter.job.sources.csv import read_csv
-from model_exporter.job.sources.files import Batch, Cursor, FileSource, Reader
+from model_exporter.job.sources.files import COMPRESSED, FileSource, Reader
 from model_exporter.job.sources.jsonl import read_jsonl
 from model_exporter.job.sources.parquet import read_parquet
+from model_exporter.job.yaml_section import Section
 
-READERS: dict[str, Reader] = {"csv": read_csv, "jsonl": read_jsonl, "parquet": read_parquet}
-SOURCE_TYPES = tuple(READERS)
+READERS: Mapping[str, Reader] = {"csv": read_csv, "jsonl": read_jsonl, "parquet": read_parquet}
+SOURCES: Mapping[str, Callable[[Section], Callable[[], Source]]] = {
+    **{name: functools.partial(files.configure, reader=READERS[name]) for name in READERS},
+}
 
 
 def read_table(path: Path) -> pa.Table:
@@ -27,7 +37,8 @@ def read_table(path: Path) -> pa.Table:
     SourceError
         If the file is missing, unreadable, or of a format that no reader is for.
     """
-    reader = READERS.get(path.suffix.lstrip("."))
+    plain = path.with_suffix("") if path.suffix in COMPRESSED else path
+    reader = READERS.get(plain.suffix.lstrip("."))
     if reader is None:
         raise SourceError(f"{path}: expected a name that ends in one of: {', '.join(READERS)}")
     if not path.is_file():
@@ -38,4 +49,4 @@ def read_table(path: Path) -> pa.Table:
     return pa.concat_tables(tables, promote_options="default")
 
 
-__all__ = ["READERS", "SOURCE_TYPES", "Batch", "Cursor", "FileSource", "read_table"]
+__all__ = ["READERS", "SOURCES", "Batch", "Cursor", "FileSource", "Source", "read_table"]

@@ -8,9 +8,11 @@ import pyarrow as pa
 from pyarrow import csv
 
 from model_exporter.errors import SourceError
-from model_exporter.job.sources.files import Cursor, text_portions
+from model_exporter.job.sources.batch import Cursor
+from model_exporter.job.sources.text import Text, text_portions
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+MAX_HEADER_BYTES = 1 << 20
 
 
 def read_csv(path: Path, cursor: Cursor, *, final: bool) -> Iterator[tuple[pa.Table, Cursor]]:
@@ -29,12 +31,27 @@ def read_csv(path: Path, cursor: Cursor, *, final: bool) -> Iterator[tuple[pa.Ta
         yield _parse(path, body, header), reached
 
 
+def parse_csv(body: bytes, where: object) -> pa.Table:
+    """Parse a text that begins with the header line.
+
+    Raises
+    ------
+    SourceError
+        If it is not CSV; the message names `where` it is.
+    """
+    return _parse(where, body, _first_line(body))
+
+
 def _header(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.readline().removeprefix(BYTE_ORDER_MARK).rstrip(b"\r\n") + b"\n"
+    with Text(path) as text:
+        return _first_line(text.read(MAX_HEADER_BYTES))
 
 
-def _parse(path: Path, body: bytes, header: bytes) -> pa.Table:
+def _first_line(data: bytes) -> bytes:
+    return data.partition(b"\n")[0].removeprefix(BYTE_ORDER_MARK).rstrip(b"\r") + b"\n"
+
+
+def _parse(where: object, body: bytes, header: bytes) -> pa.Table:
     try:
         names = csv.read_csv(io.BytesIO(header)).column_names
         return csv.read_csv(
@@ -48,4 +65,4 @@ def _parse(path: Path, body: bytes, header: bytes) -> pa.Table:
             ),
         )
     except pa.ArrowInvalid as error:
-        raise SourceError(f"{path}: not readable as CSV: {error}") from error
+        raise SourceError(f"{where}: not readable as CSV: {error}") from error

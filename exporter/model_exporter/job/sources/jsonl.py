@@ -1,14 +1,15 @@
 """JSON Lines: one object a line. Nested objects are addressed with dots, as ``scores.sun``."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from model_exporter.errors import SourceError
-from model_exporter.job.sources.files import Cursor, text_portions
+from model_exporter.job.sources.batch import Cursor
+from model_exporter.job.sources.text import text_portions
 
 
 def read_jsonl(path: Path, cursor: Cursor, *, final: bool) -> Iterator[tuple[pa.Table, Cursor]]:
@@ -20,18 +21,35 @@ def read_jsonl(path: Path, cursor: Cursor, *, final: bool) -> Iterator[tuple[pa.
         If a line is not a JSON object.
     """
     for data, reached in text_portions(path, cursor, final=final):
-        lines = [line for line in data.splitlines() if line.strip()]
-        yield _table([_object(path, line) for line in lines]), reached
+        yield parse_jsonl(data, path), reached
 
 
-def _object(path: Path, line: bytes) -> dict[str, str | None]:
+def parse_jsonl(data: bytes, where: object) -> pa.Table:
+    """Parse lines of JSON objects.
+
+    Raises
+    ------
+    SourceError
+        If a line is not a JSON object; the message names `where` it is.
+    """
+    return records_table(_object(where, line) for line in data.splitlines() if line.strip())
+
+
+def records_table(records: Iterable[dict[str, Any]]) -> pa.Table:
+    """Return a table of JSON objects, every value as text, nested ones under dotted names."""
+    rows = [dict(_flat(record, "")) for record in records]
+    names = dict.fromkeys(name for row in rows for name in row)
+    return pa.table({n: pa.array([row.get(n) for row in rows], pa.string()) for n in names})
+
+
+def _object(where: object, line: bytes) -> dict[str, Any]:
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise SourceError(f"{path}: not a JSON object: {line[:80]!r}: {error}") from error
+        raise SourceError(f"{where}: not a JSON object: {line[:80]!r}: {error}") from error
     if not isinstance(value, dict):
-        raise SourceError(f"{path}: expected one JSON object a line, found {line[:80]!r}")
-    return dict(_flat(value, ""))
+        raise SourceError(f"{where}: expected one JSON object a line, found {line[:80]!r}")
+    return value
 
 
 def _flat(value: dict[str, Any], prefix: str) -> Iterator[tuple[str, str | None]]:
@@ -46,8 +64,3 @@ def _text(item: object) -> str | None:
     if item is None or isinstance(item, str):
         return item or None
     return str(item) if isinstance(item, (bool, int, float)) else json.dumps(item)
-
-
-def _table(rows: list[dict[str, str | None]]) -> pa.Table:
-    names = dict.fromkeys(name for row in rows for name in row)
-    return pa.table({n: pa.array([row.get(n) for row in rows], pa.string()) for n in names})

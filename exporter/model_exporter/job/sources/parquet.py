@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model_exporter.errors import SourceError
-from model_exporter.job.sources.files import Cursor
+from model_exporter.job.sources.batch import Cursor
 
 PORTION_ROWS = 200_000
 
