@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
-from model_exporter.errors import SourceError
+from model_exporter.errors import SchemaError, SourceError
+from model_exporter.job.check import check_batch
+from model_exporter.job.columns import label_columns, prediction_columns
 from model_exporter.job.config import ModelConfig, SourceConfig
 from model_exporter.job.evaluate import evaluate
 from model_exporter.job.snapshot import Snapshot
-from model_exporter.job.sources import Batch, Source
+from model_exporter.job.sources import READERS, Batch, Source
 from model_exporter.job.store import Store
 
 TOGETHER_ROWS = 100_000
@@ -60,9 +62,9 @@ class Runner:
         labels = (self.model.name, name)
         try:
             batches = source.read(self._store.cursors(name), final=final)
-            for together in _gathered(batches):
+            for together in _gathered(self._checked(config, batches)):
                 self._rows[name] += self._store.ingest(name, together)
-        except (SourceError, OSError) as error:
+        except (SourceError, SchemaError, OSError) as error:
             self.failures.append(f"{config.place}: {error}")
             logger.warning("%s: source %s: %s", self.model.name, name, error)
             self._health.put("model_source_up", labels, 0)
@@ -71,6 +73,30 @@ class Runner:
             seconds = now / 1_000_000
             self._health.put("model_source_last_success_timestamp_seconds", labels, seconds)
         self._health.put("model_source_rows_total", labels, self._rows[name])
+
+    def _checked(self, config: SourceConfig, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """Yield the batches that have the columns of records; the cursors of others stay.
+
+        A bad file hides no other; pages and chunks follow one another, so that the first bad one
+        ends the reading.
+        """
+        of_labels = config is self.model.labels
+        columns = label_columns(self.model) if of_labels else prediction_columns(self.model)
+        refused: dict[str, SchemaError] = {}
+        for batch in batches:
+            if batch.file in refused:
+                continue
+            try:
+                if config.type != "jsonl" and batch.table.num_rows:
+                    check_batch(columns, batch.table, batch.file)
+            except SchemaError as error:
+                if config.type not in READERS:
+                    raise
+                refused[batch.file] = error
+            else:
+                yield batch
+        for refusal in refused.values():
+            raise refusal
 
 
 def _gathered(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
@@ -81,7 +107,7 @@ def _gathered(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
             if sum(b.table.num_rows for b in together) >= TOGETHER_ROWS:
                 yield together
                 together = []
-    except SourceError:
+    except (SourceError, SchemaError):
         if together:
             yield together  # what was read before is good
         raise
