@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from model_exporter.errors import SourceError
-from model_exporter.job.sources import files, sql
+from model_exporter.job.sources import files, http, sql
 from model_exporter.job.sources.batch import Batch, Cursor, Source
 from model_exporter.job.sources.csv import read_csv
 from model_exporter.job.sources.files import COMPRESSED, FileSource, Reader
@@ -26,6 +26,7 @@ from model_exporter.job.yaml_section import Section
 READERS: Mapping[str, Reader] = {"csv": read_csv, "jsonl": read_jsonl, "parquet": read_parquet}
 SOURCES: Mapping[str, Callable[[Section], Callable[[], Source]]] = {
     **{name: functools.partial(files.configure, reader=READERS[name]) for name in READERS},
+    "http": http.configure,
     "sql": sql.configure,
 }
 

@@ -9,11 +9,9 @@ rows of SQLite in memory.
 import contextlib
 import datetime
 import decimal
+import functools
 import json
-import os
-import socket
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +23,7 @@ import pyarrow as pa
 
 from model_exporter.errors import SourceError, UnreachableError
 from model_exporter.job.secret import Secret, redacted
+from model_exporter.job.sources.deadline import cut, deadline
 
 PLAIN = {bool, int, float, str, decimal.Decimal, datetime.datetime, datetime.date, type(None)}
 CONNECT_SECONDS = 10
@@ -61,11 +60,11 @@ def read_sqlite(database: Database, query: Query) -> Iterator[pa.Table]:
             check_same_thread=False,  # it is interrupted from another
         )
         with contextlib.closing(connection):
-            with _deadline(query.seconds, connection.interrupt):
+            with deadline(query.seconds, connection.interrupt):
                 cursor = connection.execute(query.sql, query.parameters)
             names = [column[0] for column in cursor.description or ()]
             while True:
-                with _deadline(query.seconds, connection.interrupt):
+                with deadline(query.seconds, connection.interrupt):
                     rows = cursor.fetchmany(query.rows)
                 if not rows:
                     return
@@ -81,7 +80,7 @@ def read_duckdb(database: Database, query: Query) -> Iterator[pa.Table]:
     try:
         with duckdb.connect(database.path, read_only=True) as connection:
             connection.execute("SET TimeZone = 'UTC'")
-            with _deadline(query.seconds, connection.interrupt):
+            with deadline(query.seconds, connection.interrupt):
                 found: Any = connection.sql(query.sql, params=list(query.parameters))
                 if found is None:
                     raise SourceError(f"{database.url}: the query returns no rows by its nature")
@@ -89,7 +88,7 @@ def read_duckdb(database: Database, query: Query) -> Iterator[pa.Table]:
                 reader = getattr(found, "to_arrow_reader", None) or found.fetch_arrow_reader
                 batches = reader(query.rows)
             while True:
-                with _deadline(query.seconds, connection.interrupt):
+                with deadline(query.seconds, connection.interrupt):
                     batch = next(batches, None)
                 if batch is None:
                     return
@@ -115,25 +114,27 @@ def read_postgres(database: Database, query: Query) -> Iterator[pa.Table]:
             connect_timeout=CONNECT_SECONDS,
             application_name="model-exporter",
         )
-        with connection, _cut_off(connection, query.seconds + GRACE_SECONDS) as guarded:
+        limit = query.seconds + GRACE_SECONDS
+        stop = functools.partial(cut, connection.fileno())
+        with connection:
             connection.read_only = True
             milliseconds = str(round(query.seconds * 1000))
             connection.execute("SELECT set_config('statement_timeout', %s, true)", [milliseconds])
             connection.execute("SET LOCAL TIME ZONE 'UTC'")
             reached = True
             with connection.cursor(name="model_exporter") as cursor:
-                with guarded():
+                with deadline(limit, stop):
                     cursor.execute(*_psycopg_form(query))
                 names = [column.name for column in cursor.description or ()]
                 while True:
-                    with guarded():
+                    with deadline(limit, stop):
                         rows = cursor.fetchmany(query.rows)
                     if not rows:
                         return
                     yield rows_table(names, rows)
     except psycopg.Error as error:
-        cut = isinstance(error, psycopg.OperationalError)
-        raise _failure(database, error, password or "", reached=reached and not cut) from error
+        reached = reached and not isinstance(error, psycopg.OperationalError)
+        raise _failure(database, error, password or "", reached=reached) from error
 
 
 DATABASES: Mapping[str, Callable[[Database, Query], Iterator[pa.Table]]] = {
@@ -171,38 +172,6 @@ def _text(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
     return json.dumps(value, default=str) if isinstance(value, (dict, list)) else str(value)
-
-
-@contextlib.contextmanager
-def _deadline(seconds: float, stop: Callable[[], None]) -> Iterator[None]:
-    late = threading.Event()
-
-    def interrupt() -> None:
-        late.set()
-        stop()
-
-    timer = threading.Timer(seconds, interrupt)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except Exception as error:
-        if late.is_set():
-            raise UnreachableError(
-                f"no answer within {seconds:g} s; make the query cheaper, or raise `timeout`"
-            ) from error
-        raise
-    finally:
-        timer.cancel()
-
-
-@contextlib.contextmanager
-def _cut_off(
-    connection: Any, seconds: float
-) -> Iterator[Callable[[], contextlib.AbstractContextManager[None]]]:
-    """Provide a guard that cuts the connection of a server that no longer keeps its own limit."""
-    with socket.socket(fileno=os.dup(connection.fileno())) as line:
-        yield lambda: _deadline(seconds, lambda: line.shutdown(socket.SHUT_RDWR))
 
 
 def _failure(database: Database, error: Exception, *secrets: str, reached: bool) -> SourceError:
