@@ -15,6 +15,7 @@ from model_exporter.catalogue import SCORE_BY_KEY
 from model_exporter.distribution import category_text
 from model_exporter.errors import BaselineError
 from model_exporter.job.sources import SOURCES, Source
+from model_exporter.job.sources.presets import PRESETS, opener
 from model_exporter.job.yaml_section import Duration, Section, read_section
 from model_exporter.records import ALL_VERSIONS, Task
 
@@ -180,13 +181,15 @@ def _source(
     section: Section, name: str, defaults: Mapping[str, str], *, optional: tuple[str, ...] = ()
 ) -> SourceConfig:
     columns = section.section("columns")
+    preset = PRESETS[section.choice("preset", PRESETS, default="none")]
+    defaults = {**defaults, **getattr(preset, name)}
     named = {key: columns.text(key, default=d) if columns else d for key, d in defaults.items()}
     scores = columns.mapping("scores") if columns else {}
     kind = section.choice("type", SOURCES)
     source = SourceConfig(
         name=name,
         type=kind,
-        open=SOURCES[kind](section),
+        open=opener(preset, SOURCES[kind](section)),
         columns=named,
         scores={category_text(text) or text: column for text, column in scores.items()},
         optional=frozenset(key for key in optional if columns is None or key not in columns),

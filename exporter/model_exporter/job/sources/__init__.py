@@ -19,11 +19,17 @@ from model_exporter.job.sources import files, http, sql
 from model_exporter.job.sources.batch import Batch, Cursor, Source
 from model_exporter.job.sources.csv import read_csv
 from model_exporter.job.sources.files import COMPRESSED, FileSource, Reader
+from model_exporter.job.sources.json import read_json
 from model_exporter.job.sources.jsonl import read_jsonl
 from model_exporter.job.sources.parquet import read_parquet
 from model_exporter.job.yaml_section import Section
 
-READERS: Mapping[str, Reader] = {"csv": read_csv, "jsonl": read_jsonl, "parquet": read_parquet}
+READERS: Mapping[str, Reader] = {
+    "csv": read_csv,
+    "json": read_json,
+    "jsonl": read_jsonl,
+    "parquet": read_parquet,
+}
 SOURCES: Mapping[str, Callable[[Section], Callable[[], Source]]] = {
     **{name: functools.partial(files.configure, reader=READERS[name]) for name in READERS},
     "http": http.configure,
