@@ -177,7 +177,7 @@ LOGS = {
 
 def records(directory: Path, preset: str, path: Path) -> list[dict]:
     kind = path.suffix.lstrip(".")
-    source = opener(PRESETS[preset], lambda: FileSource(path, READERS[kind]))()
+    source = opener(PRESETS[preset], lambda: FileSource(str(path), READERS[kind]))()
     return [row for batch in source.read({}, final=True) for row in batch.table.to_pylist()]
 
 

@@ -20,7 +20,7 @@ class Reading:
     """A source together with its cursors, as the store would keep them."""
 
     def __init__(self, pattern: Path) -> None:
-        self.source = FileSource(pattern, READERS["csv"])
+        self.source = FileSource(str(pattern), READERS["csv"])
         self.cursors: dict[str, Cursor] = {}
 
     def read(self, *, final: bool = False) -> list[str]:
@@ -176,7 +176,7 @@ def test_compressed(tmp_path: Path, kind: str, suffix: str) -> None:
     path = tmp_path / f"log.{kind}{suffix}"
     whole = pa.Codec(codec).compress("\n".join(lines).encode() + b"\n", asbytes=True)
     path.write_bytes(whole)
-    source = FileSource(tmp_path / "*", READERS[kind])
+    source = FileSource(str(tmp_path / "*"), READERS[kind])
     found, cursors = [], {}
     for _ in range(3):
         for batch in source.read(cursors):

@@ -2,20 +2,20 @@
 
 import io
 from collections.abc import Iterator
-from pathlib import Path
 
 import pyarrow as pa
 from pyarrow import csv
 
 from model_exporter.errors import SourceError
 from model_exporter.job.sources.batch import Cursor
+from model_exporter.job.sources.file import File
 from model_exporter.job.sources.text import Text, text_portions
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MAX_HEADER_BYTES = 1 << 20
 
 
-def read_csv(path: Path, cursor: Cursor, *, final: bool) -> Iterator[tuple[pa.Table, Cursor]]:
+def read_csv(file: File, cursor: Cursor, *, final: bool) -> Iterator[tuple[pa.Table, Cursor]]:
     """Yield the rows beyond a cursor, every column as text.
 
     Raises
@@ -24,11 +24,11 @@ def read_csv(path: Path, cursor: Cursor, *, final: bool) -> Iterator[tuple[pa.Ta
         If the file has no header, or a row has another number of fields than it.
     """
     header: bytes | None = None
-    for data, reached in text_portions(path, cursor, final=final, quotes=True):
+    for data, reached in text_portions(file, cursor, final=final, quotes=True):
         if header is None:
-            header = _header(path)
+            header = _header(file)
         body = data if reached.position == len(data) else header + data
-        yield _parse(path, body, header), reached
+        yield _parse(file, body, header), reached
 
 
 def parse_csv(body: bytes, where: object) -> pa.Table:
@@ -42,8 +42,8 @@ def parse_csv(body: bytes, where: object) -> pa.Table:
     return _parse(where, body, _first_line(body))
 
 
-def _header(path: Path) -> bytes:
-    with Text(path) as text:
+def _header(file: File) -> bytes:
+    with Text(file) as text:
         return _first_line(text.read(MAX_HEADER_BYTES))
 
 

@@ -6,21 +6,19 @@ begun anew, goes on under its new name: a glob finds it there, and beside a plai
 that logrotate and Python's handlers give (``log.csv.1``, ``log.csv-20260131.gz``) are looked for.
 """
 
-import functools
 import glob
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
 
 from model_exporter.errors import SourceError
-from model_exporter.job.sources.batch import NOTHING, Batch, Cursor, Source
-from model_exporter.job.sources.text import continued
-from model_exporter.job.yaml_section import Section
+from model_exporter.job.sources.batch import NOTHING, Batch, Cursor
+from model_exporter.job.sources.file import File, local_file
+from model_exporter.job.sources.text import COMPRESSED, continued
 
-COMPRESSED = (".gz", ".zst")
 ROTATED = re.compile(r"[.-]\d[\d.:_TZ-]*(\.gz|\.zst)?")
 """What a rotated file's name has after the name that is written to."""
 
@@ -29,27 +27,21 @@ class Reader(Protocol):
     """A function that reads one file of a format."""
 
     def __call__(
-        self, path: Path, cursor: Cursor, *, final: bool
+        self, file: File, cursor: Cursor, *, final: bool
     ) -> Iterator[tuple[pa.Table, Cursor]]:
         """Yield what the file holds beyond a cursor; `final` takes an unterminated line too."""
-
-
-def configure(section: Section, *, reader: Reader) -> Callable[[], Source]:
-    """Take `path`, relative to the configuration, from a section."""
-    text = section.text("path", expected="a file or a glob")
-    return functools.partial(FileSource, section.path.parent / Path(text).expanduser(), reader)
 
 
 class FileSource:
     """All files that a path or glob names, in the order of their names."""
 
-    def __init__(self, pattern: Path, reader: Reader) -> None:
+    def __init__(self, pattern: str, reader: Reader) -> None:
         self.pattern = pattern
         self._reader = reader
-        self._versions: dict[str, tuple[int, int]] = {}
-        self._finished: dict[str, tuple[tuple[int, int], Cursor]] = {}
+        self._versions: dict[str, str] = {}
+        self._finished: dict[str, tuple[str, Cursor]] = {}
 
-    def files(self) -> list[Path]:
+    def files(self) -> list[File]:
         """Return the files there are now.
 
         Raises
@@ -57,16 +49,16 @@ class FileSource:
         SourceError
             If a path without wildcards, or the directory of a glob, does not exist.
         """
-        text = str(self.pattern)
+        text, pattern = self.pattern, Path(self.pattern)
         if not glob.has_magic(text):
-            if not self.pattern.is_file():
+            if not pattern.is_file():
                 raise SourceError(f"{text}: no such file; check `path`")
-            return [self.pattern]
-        fixed = next(p for p in (self.pattern, *self.pattern.parents) if not glob.has_magic(str(p)))
+            return [local_file(pattern)]
+        fixed = next(p for p in (pattern, *pattern.parents) if not glob.has_magic(str(p)))
         if not fixed.is_dir():
             raise SourceError(f"{text}: there is no directory {fixed}; create it or check `path`")
         found = (Path(name) for name in glob.glob(text, recursive=True))
-        return sorted(path for path in found if path.is_file())
+        return [local_file(path) for path in sorted(path for path in found if path.is_file())]
 
     def read(self, cursors: Mapping[str, Cursor], *, final: bool = False) -> Iterator[Batch]:
         """Yield what was added since `cursors` (by file name).
@@ -81,14 +73,14 @@ class FileSource:
         """
         failures: list[Exception] = []
         known = dict(cursors)  # as they were: a file may go on from another's
+        files = self._rotated(known)
         try:
-            paths = [*self._rotated(known), *self.files()]
+            files += self.files()
         except SourceError as error:
             failures.append(error)
-            paths = self._rotated(known)
-        for path in paths:
+        for file in files:
             try:
-                yield from self._read(path, known, final=final)
+                yield from self._read(file, known, final=final)
             except (SourceError, OSError) as error:
                 failures.append(error)
         if failures:
@@ -97,42 +89,42 @@ class FileSource:
 
     def sample(self) -> tuple[str, pa.Table] | None:
         """Return the first portion of the first file that holds rows."""
-        for path in self.files():
-            for table, _ in self._reader(path, Cursor(), final=True):
-                return str(path), table
+        for file in self.files():
+            for table, _ in self._reader(file, Cursor(), final=True):
+                return file.name, table
         return None
 
-    def _read(self, path: Path, known: Mapping[str, Cursor], *, final: bool) -> Iterator[Batch]:
-        name, stat = str(path), path.stat()
-        version = (stat.st_size, stat.st_mtime_ns)
+    def _read(self, file: File, known: Mapping[str, Cursor], *, final: bool) -> Iterator[Batch]:
+        name, version = file.name, file.version()
         own = known.get(name, Cursor())
-        if path.suffix in COMPRESSED and self._finished.get(name) == (version, own):
+        if file.suffix in COMPRESSED and self._finished.get(name) == (version, own):
             return  # to find that nothing was added would cost as much as to read all of it
         settled = final or self._versions.get(name) == version
         self._versions[name] = version
-        reached = cursor = continued(path, own, known.values())
-        for table, reached in self._reader(path, cursor, final=settled):
+        reached = cursor = continued(file, own, known.values())
+        for table, reached in self._reader(file, cursor, final=settled):
             yield Batch(name, table, reached)
         if reached == cursor != own:
             yield Batch(name, NOTHING, cursor)  # it was renamed: so that it is known hereafter
         if settled:
             self._finished[name] = (version, reached)
 
-    def _rotated(self, known: Mapping[str, Cursor]) -> list[Path]:
+    def _rotated(self, known: Mapping[str, Cursor]) -> list[File]:
         """Return the files that the path was renamed to since it was first read, oldest first.
 
         They are those that go on from a cursor, and those that were begun after one of these.
         """
-        text = str(self.pattern)
-        if glob.has_magic(text) or not known:
+        if glob.has_magic(self.pattern) or not known:
             return []
+        pattern = Path(self.pattern)
         beside = [
             path
-            for path in self.pattern.parent.glob(self.pattern.name + "*")
-            if ROTATED.fullmatch(path.name.removeprefix(self.pattern.name)) and path.is_file()
+            for path in pattern.parent.glob(pattern.name + "*")
+            if ROTATED.fullmatch(path.name.removeprefix(pattern.name)) and path.is_file()
         ]
         beside.sort(key=lambda path: path.stat().st_mtime_ns)
-        for place, path in enumerate(beside):
-            if str(path) in known or continued(path, Cursor(), known.values()).position:
-                return beside[place:]
+        files = [local_file(path) for path in beside]
+        for place, file in enumerate(files):
+            if file.name in known or continued(file, Cursor(), known.values()).position:
+                return files[place:]
         return []

@@ -2,17 +2,17 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from model_exporter.errors import SourceError
 from model_exporter.job.sources.batch import Cursor
+from model_exporter.job.sources.file import File
 from model_exporter.job.sources.text import text_portions
 
 
-def read_jsonl(path: Path, cursor: Cursor, *, final: bool) -> Iterator[tuple[pa.Table, Cursor]]:
+def read_jsonl(file: File, cursor: Cursor, *, final: bool) -> Iterator[tuple[pa.Table, Cursor]]:
     """Yield the objects beyond a cursor, every value as text.
 
     Raises
@@ -20,8 +20,8 @@ def read_jsonl(path: Path, cursor: Cursor, *, final: bool) -> Iterator[tuple[pa.
     SourceError
         If a line is not a JSON object.
     """
-    for data, reached in text_portions(path, cursor, final=final):
-        yield parse_jsonl(data, path), reached
+    for data, reached in text_portions(file, cursor, final=final):
+        yield parse_jsonl(data, file), reached
 
 
 def parse_jsonl(data: bytes, where: object) -> pa.Table:

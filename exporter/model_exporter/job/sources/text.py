@@ -9,14 +9,15 @@ are after decompression.
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
 import pyarrow as pa
 
 from model_exporter.errors import SourceError
 from model_exporter.job.sources.batch import Cursor
+from model_exporter.job.sources.file import File
 
+COMPRESSED = {".gz": "gzip", ".zst": "zstd"}
 MARK_BYTES = 1024
 """Bytes of a beginning, or before a position, that identify it."""
 READ_BYTES = 1 << 16
@@ -47,16 +48,22 @@ class Mark:
 class Text:
     """An open text file, decompressed where its name says so. Use as a context manager."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, file: File) -> None:
         self.mark = Mark()
         self.truncated = False
-        self._file: Any = pa.input_stream(str(path), compression="detect")
+        codec = COMPRESSED.get(file.suffix)
+        self._raw = file.open()
+        # As a Python file it is closed by us: Arrow's wrapper leaves it to the collector.
+        self._file: Any = (
+            pa.CompressedInputStream(pa.PythonFile(self._raw, "r"), codec) if codec else self._raw
+        )
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+        self._raw.close()
 
     def read(self, size: int) -> bytes:
         """Return `size` bytes; fewer only at the end, or where a compressed file breaks off."""
@@ -99,25 +106,25 @@ class Text:
                 return
 
 
-def continued(path: Path, own: Cursor, others: Iterable[Cursor]) -> Cursor:
+def continued(file: File, own: Cursor, others: Iterable[Cursor]) -> Cursor:
     """Return the cursor that a text file goes on from: its own, or that of its former name.
 
     A file that continues none of them is new, or was replaced, and is read from the start.
     """
     if own.position and not own.fingerprint.startswith("text:"):
         return own  # of a format that has cursors of its own kind
-    if _matches(path, own):
+    if _matches(file, own):
         return own
-    with Text(path) as text:
+    with Text(file) as text:
         head = text.read(MARK_BYTES)
     # The beginnings first: of many files in a directory few begin alike.
     alike = {other for other in others if other.position and _begins(head, other)}
     by_position = sorted(alike, key=lambda cursor: cursor.position, reverse=True)
-    return next((other for other in by_position if _matches(path, other)), Cursor())
+    return next((other for other in by_position if _matches(file, other)), Cursor())
 
 
 def text_portions(
-    path: Path, cursor: Cursor, *, final: bool, quotes: bool = False
+    file: File, cursor: Cursor, *, final: bool, quotes: bool = False
 ) -> Iterator[tuple[bytes, Cursor]]:
     """Yield whole lines of a text file beyond a cursor, in portions.
 
@@ -128,8 +135,8 @@ def text_portions(
     SourceError
         If a line is too long, or the file breaks off in the middle and no longer grows.
     """
-    begin = cursor if _matches(path, cursor) else Cursor()
-    with Text(path) as text:
+    begin = cursor if _matches(file, cursor) else Cursor()
+    with Text(file) as text:
         if begin.position:
             text.seek(begin)
         mark, rest, size = text.mark, b"", PORTION_BYTES
@@ -137,7 +144,7 @@ def text_portions(
             data = rest + text.read(size - len(rest))
             if not mark.position and data.startswith(b"\0"):
                 raise SourceError(
-                    f"{path}: begins with zero bytes, as a file does that was truncated under a "
+                    f"{file}: begins with zero bytes, as a file does that was truncated under a "
                     "writer that does not append; rotate it by renaming"
                 )
             at_end = len(data) < size
@@ -151,21 +158,21 @@ def text_portions(
             elif at_end:
                 break
             elif size > MAX_LINE_BYTES:
-                raise SourceError(f"{path}: a line is longer than {MAX_LINE_BYTES} bytes")
+                raise SourceError(f"{file}: a line is longer than {MAX_LINE_BYTES} bytes")
             else:
                 rest, size = data, 2 * size
         if final and text.truncated:
-            raise SourceError(f"{path}: the compressed file breaks off; it was not written whole")
+            raise SourceError(f"{file}: the compressed file breaks off; it was not written whole")
 
 
 def _begins(head: bytes, cursor: Cursor) -> bool:
     return cursor.fingerprint.startswith(f"text:{_digest(head[: cursor.position])}:")
 
 
-def _matches(path: Path, cursor: Cursor) -> bool:
+def _matches(file: File, cursor: Cursor) -> bool:
     if not cursor.position:
         return False
-    with Text(path) as text:
+    with Text(file) as text:
         return text.seek(cursor)
 
 
