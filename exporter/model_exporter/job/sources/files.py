@@ -17,7 +17,7 @@ import pyarrow as pa
 from model_exporter.errors import SourceError
 from model_exporter.job.sources.batch import NOTHING, Batch, Cursor
 from model_exporter.job.sources.file import File, local_file
-from model_exporter.job.sources.text import COMPRESSED, continued
+from model_exporter.job.sources.text import continued
 
 ROTATED = re.compile(r"[.-]\d[\d.:_TZ-]*(\.gz|\.zst)?")
 """What a rotated file's name has after the name that is written to."""
@@ -97,8 +97,8 @@ class FileSource:
     def _read(self, file: File, known: Mapping[str, Cursor], *, final: bool) -> Iterator[Batch]:
         name, version = file.name, file.version()
         own = known.get(name, Cursor())
-        if file.suffix in COMPRESSED and self._finished.get(name) == (version, own):
-            return  # to find that nothing was added would cost as much as to read all of it
+        if self._finished.get(name) == (version, own):
+            return  # a poll of many files costs little, and of compressed ones not all of them
         settled = final or self._versions.get(name) == version
         self._versions[name] = version
         reached = cursor = continued(file, own, known.values())

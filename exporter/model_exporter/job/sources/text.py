@@ -82,14 +82,12 @@ class Text:
             missing -= len(part)
         return b"".join(parts)
 
-    def seek(self, cursor: Cursor) -> bool:
-        """Go from the start to a cursor; tell whether it was taken from this text."""
-        self.mark = Mark().after(self.read(min(MARK_BYTES, cursor.position)))
-        if not _begins(self.mark.head, cursor):
-            return False
-        self._skip(cursor.position - MARK_BYTES - self.mark.position)
-        self.mark = self.mark.after(self.read(cursor.position - self.mark.position))
-        return self.mark.cursor() == cursor
+    def seek(self, position: int) -> Cursor:
+        """Go from the start to a position; return the cursor that would be taken there."""
+        self.mark = Mark().after(self.read(min(MARK_BYTES, position)))
+        self._skip(position - MARK_BYTES - self.mark.position)
+        self.mark = self.mark.after(self.read(position - self.mark.position))
+        return self.mark.cursor()
 
     def _skip(self, size: int) -> None:
         if size <= 0:
@@ -113,14 +111,18 @@ def continued(file: File, own: Cursor, others: Iterable[Cursor]) -> Cursor:
     """
     if own.position and not own.fingerprint.startswith("text:"):
         return own  # of a format that has cursors of its own kind
-    if _matches(file, own):
-        return own
     with Text(file) as text:
         head = text.read(MARK_BYTES)
+    if _continues(file, head, own):
+        return own
     # The beginnings first: of many files in a directory few begin alike.
-    alike = {other for other in others if other.position and _begins(head, other)}
-    by_position = sorted(alike, key=lambda cursor: cursor.position, reverse=True)
-    return next((other for other in by_position if _matches(file, other)), Cursor())
+    alike = {other for other in others if _begins(head, other)}
+    for position in sorted({other.position for other in alike}, reverse=True):
+        with Text(file) as text:
+            here = text.seek(position)
+        if here in alike:
+            return here
+    return Cursor()
 
 
 def text_portions(
@@ -135,10 +137,12 @@ def text_portions(
     SourceError
         If a line is too long, or the file breaks off in the middle and no longer grows.
     """
-    begin = cursor if _matches(file, cursor) else Cursor()
+    with Text(file) as text:
+        head = text.read(MARK_BYTES)
+    begin = cursor if _continues(file, head, cursor) else Cursor()
     with Text(file) as text:
         if begin.position:
-            text.seek(begin)
+            text.seek(begin.position)
         mark, rest, size = text.mark, b"", PORTION_BYTES
         while True:
             data = rest + text.read(size - len(rest))
@@ -166,14 +170,15 @@ def text_portions(
 
 
 def _begins(head: bytes, cursor: Cursor) -> bool:
-    return cursor.fingerprint.startswith(f"text:{_digest(head[: cursor.position])}:")
+    mark = f"text:{_digest(head[: cursor.position])}:"
+    return cursor.position > 0 and cursor.fingerprint.startswith(mark)
 
 
-def _matches(file: File, cursor: Cursor) -> bool:
-    if not cursor.position:
+def _continues(file: File, head: bytes, cursor: Cursor) -> bool:
+    if not _begins(head, cursor):
         return False
     with Text(file) as text:
-        return text.seek(cursor)
+        return text.seek(cursor.position) == cursor
 
 
 def _last_line_end(data: bytes, *, quotes: bool) -> int:
