@@ -5,11 +5,13 @@ import itertools
 import json
 import os
 import socket
+import ssl
 import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 import yaml
 from tests.job.web_server import Request, WebServer
 
@@ -289,6 +291,24 @@ def test_refused(tmp_path: Path) -> None:
         port = unused.getsockname()[1]
         with pytest.raises(UnreachableError, match="cannot connect"):
             Reading(tmp_path, url=f"http://127.0.0.1:{port}/x").read()
+
+
+def test_since_a_column_that_is_not_there(server: WebServer, tmp_path: Path) -> None:
+    """Told, and not taken for an API that never has anything new."""
+    since = {"parameter": "since", "column": "updated"}
+    reading = Reading(tmp_path, url=server.url, since=since)
+    with pytest.raises(SourceError, match="no 'updated' in the records"):
+        reading.read()
+    assert reading.cursors == {}
+
+
+def test_a_certificate_that_nobody_signed(server: WebServer, tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    with pytest.raises(UnreachableError, match="TLS certificate"):
+        Reading(tmp_path, url=server.url.replace("http://", "https://")).read()
+    assert server.requests == []
 
 
 def test_storm(server: WebServer, tmp_path: Path) -> None:

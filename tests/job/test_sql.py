@@ -1,6 +1,8 @@
 """SQL sources: every row is read, ties at the cursor too, whatever the database."""
 
 import contextlib
+import os
+import signal
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 import yaml
 
 from model_exporter.errors import ConfigError, SourceError, UnreachableError
-from model_exporter.job.sources import Cursor, Source, sql
+from model_exporter.job.sources import Cursor, Source, databases, sql
 from model_exporter.job.yaml_section import read_section
 
 TABLE = "CREATE TABLE log (id VARCHAR(9), seq INTEGER, stamp TIMESTAMP, x DOUBLE PRECISION)"
@@ -231,6 +233,40 @@ def test_wrong_password(postgres, tmp_path: Path, monkeypatch) -> None:
         Reading(log.open(password="${PASSWORD_OF_LOG}")).read()
 
 
+def backends(log: Log) -> list[int]:
+    query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'model-exporter'"
+    with log.server.connect() as connection:
+        return [pid for (pid,) in connection.execute(query)]
+
+
+@pytest.mark.parametrize(("how", "said"), [("ends", "terminating"), ("hangs", "no answer within")])
+def test_a_server_that_fails_while_it_is_read(
+    postgres, tmp_path: Path, monkeypatch, how: str, said: str
+) -> None:
+    """The connection is given up, in time, and the rest is read from the cursor on."""
+    monkeypatch.setattr(sql, "CHUNK_ROWS", 2)
+    monkeypatch.setattr(databases, "GRACE_SECONDS", 0)
+    log = Log("postgresql", tmp_path, postgres)
+    log.add(*((f"id{i}", i) for i in range(6)))
+    reading = Reading(log.open(cursor="seq", timeout="500ms"))
+    batches = reading.source.read({})
+    first = next(batches)
+    (pid,) = backends(log)
+    try:
+        if how == "ends":
+            log.run(f"SELECT pg_terminate_backend({pid}, 10000)")
+        else:
+            os.kill(pid, signal.SIGSTOP)
+        with pytest.raises(UnreachableError, match=said):
+            list(batches)
+    finally:
+        if how == "hangs":
+            os.kill(pid, signal.SIGCONT)
+    reading.cursors[first.file] = first.cursor
+    found = [*first.table.column("id").to_pylist(), *reading.read()]
+    assert set(found) == {f"id{i}" for i in range(6)}
+
+
 def test_values_of_postgres(postgres, tmp_path: Path) -> None:
     """What Arrow has no type for comes as text."""
     log = Log("postgresql", tmp_path, postgres)
@@ -251,6 +287,7 @@ def test_values_of_postgres(postgres, tmp_path: Path) -> None:
         ({"url": "mysql://host/db", "table": "t"}, "begins with one of"),
         ({"url": "postgresql://me:secret@host/db", "table": "t"}, "password_file"),
         ({"url": "postgresql://host/db?password=secret", "table": "t"}, "password_file"),
+        ({"url": "postgresql://host/db?sslpassword=secret", "table": "t"}, "password_file"),
         ({"url": "postgresql://host/db", "password": "secret", "table": "t"}, "not written here"),
         ({"url": "sqlite:///a.db"}, "either a `table` or a `query`"),
         ({"url": "sqlite:///a.db", "table": "t", "query": "SELECT 1"}, "either"),

@@ -149,6 +149,8 @@ class HttpSource:
                 return
             etag = "" if options.pagination.by or options.since else page.etag
             if options.since and page.table.num_rows:
+                if options.since[1] not in page.table.column_names:
+                    raise self._problem(f"no {options.since[1]!r} in the records; check `since`")
                 latest = max(latest, _greatest(page.table, options.since[1]), key=_order)
             part, cursor = f"{options.name}#{place}", Cursor(place, page.digest)
             if page.table.num_rows and cursors.get(part) != cursor:
@@ -237,8 +239,6 @@ def _first(options: HttpOptions, since: str) -> str:
 
 
 def _greatest(table: pa.Table, column: str) -> str:
-    if column not in table.column_names:
-        return ""
     return max((v for v in table.column(column).to_pylist() if v), key=_order, default="")
 
 

@@ -93,7 +93,7 @@ def configure(section: Section) -> Callable[[], Source]:
     if parts.scheme not in DATABASES:
         known = ", ".join(f"{scheme}://" for scheme in DATABASES)
         section.refuse(f"expected a URL that begins with one of {known}", key="url")
-    if parts.password or any(key == "password" for key, _ in parse_qsl(parts.query)):
+    if parts.password or any("password" in key for key, _ in parse_qsl(parts.query)):
         section.refuse("a password is not written here; use `password_file`", key="url")
     path = None
     if parts.scheme != "postgresql":
