@@ -1,12 +1,16 @@
 """A source that fails: told at once, the others unaffected, and nothing lost once it heals."""
 
+import contextlib
 import json
+import sqlite3
 from pathlib import Path
 
+import pytest
 import yaml
 from tests.job.web_server import WebServer
 
 from model_exporter.cli import main
+from model_exporter.job.collector import exposition
 from model_exporter.job.config import load
 from model_exporter.job.runner import Runner
 from model_exporter.job.service import Service
@@ -78,3 +82,90 @@ def test_an_api_that_fails_and_heals(tmp_path: Path, monkeypatch) -> None:
             assert health(runner) == {"predictions": (1, 2), "labels": (1, 3)}
             labeled = runner.turn(NOW).values["model_window_labeled_predictions"]
             assert labeled["m", "all", "5000d", "", ""] == 2
+
+
+ROWS = [(f"p{i}", f"2026-01-01T00:00:{i // 3:02}Z", "v1", i * 1.5) for i in range(12)]
+NAMES = ["prediction_id", "timestamp", "model_version", "prediction"]
+
+
+def csv_files(directory: Path, stack: contextlib.ExitStack) -> dict:
+    for i in range(4):
+        lines = [",".join(map(str, row)) for row in ROWS[i * 3 : i * 3 + 3]]
+        (directory / f"{i}.csv.part").write_text(HEADER + "\n".join(lines) + "\n")
+    return {"type": "csv", "path": "*.csv.part"}
+
+
+def sqlite_table(directory: Path, stack: contextlib.ExitStack) -> dict:
+    with contextlib.closing(sqlite3.connect(directory / "log.db")) as connection, connection:
+        connection.execute(f"CREATE TABLE log ({', '.join(NAMES)})")
+        connection.executemany("INSERT INTO log VALUES (?, ?, ?, ?)", ROWS)
+    return {"type": "sql", "url": "sqlite:///log.db", "table": "log", "cursor": "timestamp"}
+
+
+def http_pages(directory: Path, stack: contextlib.ExitStack) -> dict:
+    def respond(request) -> None:
+        page, since = int(request.parameters["page"]), request.parameters.get("since", "")
+        rows = [dict(zip(NAMES, row, strict=True)) for row in reversed(ROWS) if row[1] >= since]
+        request.answer(json.dumps(rows[page * 2 - 2 : page * 2]))
+
+    server = stack.enter_context(WebServer(respond))
+    return {
+        "type": "http",
+        "url": server.url,
+        "pagination": {"by": "page", "parameter": "page"},
+        "since": {"parameter": "since", "column": "timestamp"},
+    }
+
+
+class CrashError(Exception):
+    """The process, or the disk, fails while rows are taken in."""
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("provide", [csv_files, sqlite_table, http_pages])
+def test_the_store_fails_at_each_batch(tmp_path: Path, monkeypatch, provide, restart: bool) -> None:
+    """Wherever it fails, and whether the process goes on or starts anew, the end is the same."""
+    monkeypatch.setattr("model_exporter.job.sources.sql.CHUNK_ROWS", 2)
+    monkeypatch.setattr("model_exporter.job.runner.TOGETHER_ROWS", 1)
+    with contextlib.ExitStack() as stack:
+        predictions = provide(tmp_path, stack)
+        labels = [f"{row[0]},{i},2026-01-02" for i, row in enumerate(ROWS)]
+        text = "prediction_id,label,label_timestamp\n" + "\n".join(labels) + "\n"
+        (tmp_path / "labels.csv").write_text(text)
+        model = {
+            "name": "m",
+            "task": "regression",
+            "predictions": predictions,
+            "labels": {"type": "csv", "path": "labels.csv"},
+            "windows": ["5000d"],
+        }
+        path = tmp_path / "exporter.yml"
+        path.write_text(yaml.safe_dump({"models": [model]}))
+        config = load(path).models[0]
+        with Runner(config, tmp_path / "whole") as runner:
+            expected = exposition([runner.turn(NOW)])
+        assert 'model_window_labeled_predictions{model_name="m",model_version="all"' in expected
+        for place in (0, 2):
+            runner = stack.enter_context(Runner(config, tmp_path / str(place)))
+            fail_at(monkeypatch, runner, place)
+            with pytest.raises(CrashError):
+                runner.turn(NOW)
+            if restart:
+                runner.__exit__()
+                runner = stack.enter_context(Runner(config, tmp_path / str(place)))
+            runner.turn(NOW)
+            assert exposition([runner.turn(NOW)]) == expected
+            assert runner.failures == []
+
+
+def fail_at(monkeypatch, runner: Runner, place: int) -> None:
+    """Let the ingestion number `place` fail, once."""
+    ingest, calls = runner._store.ingest, []
+
+    def failing(source: str, batches: list) -> int:
+        calls.append(source)
+        if len(calls) == place + 1:
+            raise CrashError
+        return ingest(source, batches)
+
+    monkeypatch.setattr(runner._store, "ingest", failing)
