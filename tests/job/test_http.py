@@ -8,16 +8,20 @@ import socket
 import ssl
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import trustme
 import yaml
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from tests.job.web_server import Request, WebServer
 
 from model_exporter.errors import ConfigError, SourceError, UnreachableError
 from model_exporter.job.sources import Cursor, http
-from model_exporter.job.sources.web import Backoff, inflated
+from model_exporter.job.sources.web import Answer, Backoff, inflated
 from model_exporter.job.yaml_section import read_section
 
 ROWS = [{"id": f"id{i}", "at": f"2026-01-01T00:00:{i:02}Z", "n": i} for i in range(10)]
@@ -309,6 +313,46 @@ def test_a_certificate_that_nobody_signed(server: WebServer, tmp_path: Path) -> 
     with pytest.raises(UnreachableError, match="TLS certificate"):
         Reading(tmp_path, url=server.url.replace("http://", "https://")).read()
     assert server.requests == []
+
+
+HOSTILE_URLS = ["http://127.0.0.1:99999/", "http://[::1", "//", "http://a b/", "file:///etc/passwd"]
+
+
+@pytest.mark.parametrize("target", HOSTILE_URLS)
+@pytest.mark.parametrize("how", ["Location", "Link"])
+def test_hostile_urls(server: WebServer, tmp_path: Path, target: str, how: str) -> None:
+    """Wherever a server points to, it is an error of the source or a page of the same server."""
+    if how == "Location":
+        server.respond = lambda r: r.answer(status=302, Location=target)
+    else:
+        server.respond = lambda r: r.answer(json.dumps(ROWS), Link=f'<{target}>; rel="next"')
+    reading = Reading(tmp_path, url=server.url, pagination={"by": "link"})
+    with pytest.raises(SourceError):
+        reading.read()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=20,
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(body=st.binary(max_size=60) | JSON.map(json.dumps).map(str.encode), kind=st.sampled_from(
+    http.FORMATS
+))  # fmt: skip
+@example(body=b'[{"id": "\\ud800", "\\udfff": 1}]', kind="json")
+@example(body=b'[{"a":' * 900 + b"1" + b"}]" * 900, kind="json")
+@example(body=b"[" + b'{"a":' * 900 + b"1" + b"}" * 900 + b"]", kind="json")
+def test_any_answer(tmp_path_factory, body: bytes, kind: str) -> None:
+    """Whatever a server answers, it gives rows or an error of the source."""
+    options = configure(tmp_path_factory.getbasetemp(), url="http://host/", format=kind).args[0]
+    source = http.HttpSource(options)
+    answer = Answer("http://host/", {}, body)
+    with mock.patch.object(http, "fetch", return_value=answer), suppress(SourceError):
+        for batch in source.read({}):
+            batch.table.validate(full=True)
 
 
 def test_storm(server: WebServer, tmp_path: Path) -> None:

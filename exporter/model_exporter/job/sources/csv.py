@@ -64,5 +64,5 @@ def _parse(where: object, body: bytes, header: bytes) -> pa.Table:
                 quoted_strings_can_be_null=True,
             ),
         )
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, UnicodeDecodeError) as error:
         raise SourceError(f"{where}: not readable as CSV: {error}") from error

@@ -220,7 +220,10 @@ class HttpSource:
 
     def _next(self, url: str, answer: Answer, document: Any) -> str | None:
         link = answer.headers.get("Link", "")
-        target = next_page(self._options.pagination, url, link=link, document=document)
+        try:
+            target = next_page(self._options.pagination, url, link=link, document=document)
+        except ValueError as error:
+            raise self._problem(f"the next page is not at a URL: {error}") from error
         if target is not None and not same_place(url, target):
             raise self._problem("the next page is said to be on another host; not followed")
         return target

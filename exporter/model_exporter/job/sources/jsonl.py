@@ -36,10 +36,31 @@ def parse_jsonl(data: bytes, where: object) -> pa.Table:
 
 
 def records_table(records: Iterable[dict[str, Any]]) -> pa.Table:
-    """Return a table of JSON objects, every value as text, nested ones under dotted names."""
-    rows = [dict(_flat(record, "")) for record in records]
+    """Return a table of JSON objects, every value as text, nested ones under dotted names.
+
+    Raises
+    ------
+    SourceError
+        If they are nested too deeply.
+    """
+    try:
+        rows = [dict(_flat(record, "")) for record in records]
+    except RecursionError as error:
+        raise SourceError("JSON that is nested too deeply; records are nearly flat") from error
     names = dict.fromkeys(name for row in rows for name in row)
-    return pa.table({n: pa.array([row.get(n) for row in rows], pa.string()) for n in names})
+    return pa.table({_clean(n): _column([row.get(n) for row in rows]) for n in names})
+
+
+def _column(values: list[str | None]) -> pa.Array:
+    try:
+        return pa.array(values, pa.string())
+    except UnicodeEncodeError:
+        return pa.array([v and _clean(v) for v in values], pa.string())
+
+
+def _clean(text: str) -> str:
+    """Replace halves of surrogate pairs, which JSON can write and UTF-8 cannot."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _object(where: object, line: bytes) -> dict[str, Any]:

@@ -42,6 +42,7 @@ ERRORS = (
     urllib3.exceptions.HTTPError,
     http.client.HTTPException,
     OSError,
+    ValueError,  # of URLs and numbers that are none
 )
 
 
@@ -139,9 +140,12 @@ def fetch(
 
 def same_place(origin: str, target: str) -> bool:
     """Tell whether a URL is on the same host and port, or on its encrypted side."""
-    a, b = urlsplit(origin), urlsplit(target)
-    upgrade = (a.scheme, b.scheme) == ("http", "https") and a.hostname == b.hostname
-    return upgrade or (a.scheme, a.hostname, _port(a)) == (b.scheme, b.hostname, _port(b))
+    try:
+        a, b = urlsplit(origin), urlsplit(target)
+        upgrade = (a.scheme, b.scheme) == ("http", "https") and a.hostname == b.hostname
+        return upgrade or (a.scheme, a.hostname, _port(a)) == (b.scheme, b.hostname, _port(b))
+    except ValueError:  # a port that is none, for example
+        return False
 
 
 class _Adapter(HTTPAdapter):
