@@ -3,12 +3,15 @@
 import base64
 import datetime
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from model_exporter.errors import ConfigError, SourceError
 from model_exporter.job.config import load
@@ -263,6 +266,33 @@ def mae(directory: Path, kind: str, predictions: str, labels: str, preset: str) 
         values = runner.turn(1_800_000_000_000_000, final=True).values["model_mae"]
     assert runner.failures == []
     return values["m", "all", "5000d", "", ""]
+
+
+VALUES = st.recursive(
+    st.none() | st.integers() | st.floats() | st.text(max_size=5) | st.just(TIME),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["predictions", "outputs", "data", "shape", "encoding", "instances"]),
+            inner,
+        )
+    ),
+    max_leaves=10,
+)
+FIELDS = sorted({name for _, rows, _ in LOGS.values() for row in rows for name in row})
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    preset=st.sampled_from([name for name, preset in PRESETS.items() if preset.explode]),
+    rows=st.lists(st.dictionaries(st.sampled_from(FIELDS), VALUES), min_size=1, max_size=3),
+)
+def test_any_record(tmp_path_factory, preset: str, rows: list[dict]) -> None:
+    """Whatever stands in a log, it gives records or an error of the source."""
+    path = tmp_path_factory.getbasetemp() / "any.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    with suppress(SourceError):
+        records(path.parent, preset, path)
 
 
 def test_unknown(tmp_path: Path) -> None:

@@ -153,6 +153,8 @@ def _tensors(outputs: list[Any]) -> list[Record]:
         data, shape = tensor.get("data") or [], tensor.get("shape") or [0]
         count = int(shape[0])
         width = math.prod(int(size) for size in shape[1:])
+        if count * width != len(data):
+            raise ValueError(f"a tensor of shape {shape} holds {len(data)} values")
         cells = [data[i * width : (i + 1) * width] for i in range(count)]
         values = [cell[0] if len(cell) == 1 else cell for cell in cells]
         rows = rows or [{} for _ in values]

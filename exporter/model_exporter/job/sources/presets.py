@@ -11,11 +11,13 @@ The id of a prediction is the id of its request; where a request holds several, 
 ``<id>-1``, ... in their order.
 """
 
+import csv
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from model_exporter.errors import SourceError
 from model_exporter.job.sources import payloads
 from model_exporter.job.sources.batch import NOTHING, Batch, Cursor, Source
 from model_exporter.job.sources.jsonl import records_table
@@ -85,7 +87,14 @@ class PresetSource:
     def _table(self, table: pa.Table, where: str) -> pa.Table:
         if not table.num_rows:
             return table
-        rows = [record for row in table.to_pylist() for record in self._explode(row, where)]
+        try:
+            rows = [record for row in table.to_pylist() for record in self._explode(row, where)]
+        except (ValueError, TypeError, LookupError, AttributeError, csv.Error) as error:
+            # The type only: what is in a payload is nobody's business in a log.
+            raise SourceError(
+                f"{where}: a record is not one of this preset ({type(error).__name__}); "
+                "check `preset`"
+            ) from error
         return records_table(rows) if rows else NOTHING
 
 
