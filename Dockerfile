@@ -5,7 +5,7 @@ COPY exporter ./exporter
 COPY alerting/alertmanager ./alerting/alertmanager
 # The virtual environment has no pip of its own: what builds does not travel.
 RUN python -m venv --without-pip /opt/model-exporter \
- && pip --python /opt/model-exporter/bin/python install --no-cache-dir ".[exporter,parquet,demo]"
+ && pip --python /opt/model-exporter/bin/python install --no-cache-dir ".[exporter,parquet,postgres,demo]"
 
 FROM python:3.13-slim
 RUN python -m pip uninstall --yes pip \

@@ -92,7 +92,7 @@ NO_SIDE_EFFECTS = {"time", "datetime", "logging", "pathlib", "os", "io", "thread
 """Not for the pure parts: no clock, no logging, no files."""
 PURE = (
     *("catalogue", "records", "errors", "distribution", "reference_table", "baseline_quality"),
-    *("design_effect", "reference_errors", "scores", "estimates", "drift"),
+    *("reference_errors", "scores", "estimates", "drift"),
 )
 
 

@@ -208,13 +208,16 @@ def _check_config(options: argparse.Namespace) -> int:
     from model_exporter.job.config import load
 
     config = load(options.config)
-    check_sources(config)
+    unchecked = check_sources(config)
     for model in config.models:
         windows = ", ".join(window.text for window in model.windows)
         baselines = ", ".join(sorted({b.checksum[:19] for b in model.baselines.values()}))
         print(f"{model.name}: {model.task}, windows {windows}, baseline {baselines or 'none'}")
-    print(f"{options.config}: ok")
-    return 0
+    for problem in unchecked:
+        print(f"not checked: {problem}", file=sys.stderr)
+    if not unchecked:
+        print(f"{options.config}: ok")
+    return EXIT_FAILED if unchecked else 0
 
 
 def _catalogue(options: argparse.Namespace) -> int:

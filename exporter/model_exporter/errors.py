@@ -7,6 +7,7 @@
     ├── BaselineError    a baseline file is damaged, of another schema, or unlike
     ├── SchemaError      a table lacks a column or a column holds another type
     ├── SourceError      a source could not be read this time
+    │   └── UnreachableError   its server did not answer, or refused: it may heal by itself
     ├── StateError       the job's state directory cannot be used
     │   └── DamagedStateError   a file in it is no database any more
     └── DeliveryError    metrics could not be handed over: Pushgateway, textfile
@@ -34,6 +35,10 @@ class SchemaError(ModelExporterError):
 
 class SourceError(ModelExporterError):
     """A source of predictions or labels could not be read."""
+
+
+class UnreachableError(SourceError):
+    """The server of a source did not answer as it should; the configuration may be right."""
 
 
 class StateError(ModelExporterError):

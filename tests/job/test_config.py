@@ -59,7 +59,9 @@ def test_good(directory: Path, capsys) -> None:
     model = load(directory / "exporter.yml").models[0]
     assert model.task is Task.BINARY
     assert [w.seconds for w in model.windows] == [86_400, 604_800]
-    assert model.predictions.path == directory / "predictions.csv"
+    assert [str(f) for f in model.predictions.open().files()] == [
+        str(directory / "predictions.csv")
+    ]
 
 
 BAD = {

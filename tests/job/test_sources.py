@@ -14,7 +14,7 @@ class Reading:
     """A source together with its cursors, as the store would keep them."""
 
     def __init__(self, pattern: Path, kind: str) -> None:
-        self.source = FileSource(pattern, READERS[kind])
+        self.source = FileSource(str(pattern), READERS[kind])
         self.cursors: dict[str, Cursor] = {}
 
     def read(self, *, final: bool = False) -> list[str]:
@@ -59,7 +59,7 @@ def test_quoted_newline(tmp_path: Path) -> None:
 
 def test_portions(tmp_path: Path, monkeypatch) -> None:
     """A file larger than a portion, with lines longer than one, comes whole and in order."""
-    monkeypatch.setattr("model_exporter.job.sources.files.PORTION_BYTES", 64)
+    monkeypatch.setattr("model_exporter.job.sources.text.PORTION_BYTES", 64)
     path = tmp_path / "log.csv"
     ids = [f"id{i}" for i in range(50)]
     path.write_text("id,x\n" + "".join(f"{i},{'y' * (k * 7)}\n" for k, i in enumerate(ids)))
@@ -109,7 +109,7 @@ def test_parquet(tmp_path: Path, monkeypatch) -> None:
 def test_nested_json(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     path.write_text('{"id": 1, "bins": {"age": 3}, "score": 0.5, "ok": true, "none": null}\n')
-    source = FileSource(path, READERS["jsonl"])
+    source = FileSource(str(path), READERS["jsonl"])
     table = next(iter(source.read({}))).table
     assert table.to_pylist() == [
         {"id": "1", "bins.age": "3", "score": "0.5", "ok": "True", "none": None}
@@ -138,7 +138,7 @@ def test_one_bad_file_hides_no_other(tmp_path: Path) -> None:
     (tmp_path / "1.jsonl").write_text('{"id": "a"}\n')
     (tmp_path / "2.jsonl").write_text("broken\n")
     (tmp_path / "3.jsonl").write_text('{"id": "c"}\n')
-    batches = FileSource(tmp_path / "*.jsonl", READERS["jsonl"]).read({})
+    batches = FileSource(str(tmp_path / "*.jsonl"), READERS["jsonl"]).read({})
     assert next(batches).table.column("id").to_pylist() == ["a"]
     assert next(batches).table.column("id").to_pylist() == ["c"]
     with pytest.raises(SourceError, match=r"2\.jsonl"):

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from model_exporter.job import decode
 from model_exporter.job.config import load
 from model_exporter.job.losses import EXPONENT_BITS, MANTISSA_BITS, exact
-from model_exporter.job.sources import READERS, FileSource
 from model_exporter.job.store import Store
 from model_exporter.job.windows import Group, read_windows
 from model_exporter.records import Task
@@ -61,7 +60,7 @@ def evaluate(directory: Path, model: dict, predictions: dict, labels: dict) -> d
     with Store(loaded.state, loaded.models[0]) as store:
         store.advance(NOW)
         for source in (store.model.predictions, store.model.labels):
-            for batch in FileSource(source.path, READERS[source.type]).read({}, final=True):
+            for batch in source.open().read({}, final=True):
                 store.ingest(source.name, [batch])
         window = next(iter(read_windows(store)))
         return decode.statistics(window.groups[Group("all")], store.model)

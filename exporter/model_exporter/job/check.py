@@ -4,13 +4,12 @@ Done before anything is ingested: a misspelt column or a label column of another
 at start, in one line, not found out weeks later in an empty dashboard.
 """
 
-import itertools
 from collections.abc import Iterable
 
 import duckdb
 import pyarrow as pa
 
-from model_exporter.errors import SchemaError, SourceError
+from model_exporter.errors import SchemaError, SourceError, UnreachableError
 from model_exporter.job.columns import (
     Column,
     Form,
@@ -22,14 +21,20 @@ from model_exporter.job.columns import (
     select,
 )
 from model_exporter.job.config import Config, ModelConfig, SourceConfig
-from model_exporter.job.sources import READERS, Cursor, FileSource
 from model_exporter.records import Task
 
 SAMPLE_ROWS = 1_000
+ESSENTIAL = ("id", "ts", "predicted", "label")
 
 
-def check_sources(config: Config) -> None:
-    """Check the first file of every source; a glob that finds no file yet is fine.
+def check_sources(config: Config) -> list[str]:
+    """Check some rows of every source; one that holds none yet is fine.
+
+    Returns
+    -------
+    list of str
+        What could not be checked, since its server did not answer. That is no mistake of the
+        configuration, and must not keep the other sources from being served.
 
     Raises
     ------
@@ -37,23 +42,43 @@ def check_sources(config: Config) -> None:
         At the first source that is missing, unreadable, lacks a column, or has a column in which
         no value is of the type that the configuration implies.
     """
+    unchecked = []
     for model in config.models:
-        _check(model, model.predictions, prediction_columns(model))
+        pairs = [(model.predictions, prediction_columns(model))]
         if model.labels is not None:
-            _check(model, model.labels, label_columns(model))
+            pairs.append((model.labels, label_columns(model)))
+        for source, columns in pairs:
+            try:
+                _check(model, source, columns)
+            except UnreachableError as error:
+                unchecked.append(str(error))
+    return unchecked
+
+
+def check_batch(columns: Iterable[Column], table: pa.Table, where: str) -> None:
+    """Refuse rows without the columns that make a record: what changed may be changed back.
+
+    Raises
+    ------
+    SchemaError
+        If one is absent altogether. (A line of JSON may leave a key out, so that this is nothing
+        for JSON Lines; there a record without it is invalid.)
+    """
+    have = set(table.column_names)
+    for column in columns:
+        if column.name in ESSENTIAL and not have & set(column.candidates):
+            raise SchemaError(_absent(where, column.candidates[0], column.key, table))
 
 
 def _check(model: ModelConfig, source: SourceConfig, columns: Iterable[Column]) -> None:
-    reader = READERS[source.type]
     try:
-        files = FileSource(source.path, reader).files()
-        portions = (t for f in files for t, _ in reader(f, Cursor(), final=True))
-        table = next(iter(itertools.islice(portions, 1)), None)
+        found = source.open().sample()
     except SourceError as error:
-        raise SourceError(f"{source.place}: {error}") from error
-    if table is None:
+        raise type(error)(f"{source.place}: {error}") from error
+    if found is None:
         return
-    where = f"{source.place}: {files[0]}"
+    name, table = found
+    where = f"{source.place}: {name}"
     _check_names(model, columns, table, where)
     _check_types(model, columns, table.slice(0, SAMPLE_ROWS), where)
 

@@ -6,7 +6,7 @@ by `ingest.check`, which opens them.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from model_exporter.baseline import Baseline
 from model_exporter.catalogue import SCORE_BY_KEY
 from model_exporter.distribution import category_text
 from model_exporter.errors import BaselineError
-from model_exporter.job.sources import SOURCE_TYPES
+from model_exporter.job.sources import SOURCES, Source
+from model_exporter.job.sources.presets import PRESETS, opener
 from model_exporter.job.yaml_section import Duration, Section, read_section
 from model_exporter.records import ALL_VERSIONS, LabelPolicy, Task
 
@@ -34,13 +35,14 @@ WINDOWS_BY = ("prediction_timestamp", "label_timestamp")
 class SourceConfig:
     """Where predictions or labels are read from.
 
-    `columns` maps our names to those of the source, `scores` a class to the column of its
-    probability. Columns in `optional` were not named by the user and may be absent.
+    `open` makes the source, which connects to nothing before it is read. `columns` maps our names
+    to those of the source, `scores` a class to the column of its probability. Columns in `optional`
+    were not named by the user and may be absent.
     """
 
     name: str
     type: str
-    path: Path
+    open: Callable[[], Source]
     columns: Mapping[str, str]
     scores: Mapping[str, str]
     optional: frozenset[str]
@@ -213,12 +215,15 @@ def _source(
     section: Section, name: str, defaults: Mapping[str, str], *, optional: tuple[str, ...] = ()
 ) -> SourceConfig:
     columns = section.section("columns")
+    preset = PRESETS[section.choice("preset", PRESETS, default="none")]
+    defaults = {**defaults, **getattr(preset, name)}
     named = {key: columns.text(key, default=d) if columns else d for key, d in defaults.items()}
     scores = columns.mapping("scores") if columns else {}
+    kind = section.choice("type", SOURCES)
     source = SourceConfig(
         name=name,
-        type=section.choice("type", SOURCE_TYPES),
-        path=_resolve(section, section.text("path", expected="a file or a glob")),
+        type=kind,
+        open=opener(preset, SOURCES[kind](section)),
         columns=named,
         scores={category_text(text) or text: column for text, column in scores.items()},
         optional=frozenset(key for key in optional if columns is None or key not in columns),

@@ -8,12 +8,14 @@ from typing import Self
 
 import duckdb
 
-from model_exporter.errors import DamagedStateError, SourceError
+from model_exporter.errors import DamagedStateError, SchemaError, SourceError
 from model_exporter.job import database
+from model_exporter.job.check import check_batch
+from model_exporter.job.columns import label_columns, prediction_columns
 from model_exporter.job.config import ModelConfig, SourceConfig
 from model_exporter.job.evaluate import evaluate
 from model_exporter.job.snapshot import Snapshot
-from model_exporter.job.sources import READERS, Batch, FileSource
+from model_exporter.job.sources import READERS, Batch, Source
 from model_exporter.job.store import Store
 from model_exporter.job.windows import WindowReader
 
@@ -32,13 +34,9 @@ class Runner:
         self._state = state
         self._open()
         configured = [model.predictions, model.labels]
-        self._sources = [
-            (source, FileSource(source.path, READERS[source.type]))
-            for source in configured
-            if source is not None
-        ]
+        self._sources = [(source, source.open()) for source in configured if source is not None]
         self._health = Snapshot()
-        self._rows = {source.name: 0 for source, _ in self._sources}
+        self._rows = {config.name: 0 for config, _ in self._sources}
 
     def __enter__(self) -> Self:
         return self
@@ -81,26 +79,51 @@ class Runner:
     def _evaluated(self, now: int, *, final: bool) -> Snapshot:
         self.failures = []
         self._store.advance(now)
-        for source, files in self._sources:
-            self._read(source, files, now, final=final)
+        for config, source in self._sources:
+            self._read(config, source, now, final=final)
         self._store.compact()
         return evaluate(self._windows)
 
-    def _read(self, source: SourceConfig, files: FileSource, now: int, *, final: bool) -> None:
-        labels = (self.model.name, source.name)
+    def _read(self, config: SourceConfig, source: Source, now: int, *, final: bool) -> None:
+        name = config.name
+        labels = (self.model.name, name)
         try:
-            batches = files.read(self._store.cursors(source.name), final=final)
-            for together in _gathered(batches):
-                self._rows[source.name] += self._store.ingest(source.name, together)
-        except (SourceError, OSError) as error:
-            self.failures.append(f"{source.place}: {error}")
-            logger.warning("%s: source %s: %s", self.model.name, source.name, error)
+            batches = source.read(self._store.cursors(name), final=final)
+            for together in _gathered(self._checked(config, batches)):
+                self._rows[name] += self._store.ingest(name, together)
+        except (SourceError, SchemaError, OSError) as error:
+            self.failures.append(f"{config.place}: {error}")
+            logger.warning("%s: source %s: %s", self.model.name, name, error)
             self._health.put("model_source_up", labels, 0)
         else:
             self._health.put("model_source_up", labels, 1)
             seconds = now / 1_000_000
             self._health.put("model_source_last_success_timestamp_seconds", labels, seconds)
-        self._health.put("model_source_rows_total", labels, self._rows[source.name])
+        self._health.put("model_source_rows_total", labels, self._rows[name])
+
+    def _checked(self, config: SourceConfig, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """Yield the batches that have the columns of records; the cursors of others stay.
+
+        A bad file hides no other; pages and chunks follow one another, so that the first bad one
+        ends the reading.
+        """
+        of_labels = config is self.model.labels
+        columns = label_columns(self.model) if of_labels else prediction_columns(self.model)
+        refused: dict[str, SchemaError] = {}
+        for batch in batches:
+            if batch.file in refused:
+                continue
+            try:
+                if config.type not in ("json", "jsonl") and batch.table.num_rows:
+                    check_batch(columns, batch.table, batch.file)
+            except SchemaError as error:
+                if config.type not in READERS:
+                    raise
+                refused[batch.file] = error
+            else:
+                yield batch
+        for refusal in refused.values():
+            raise refusal
 
 
 def _gathered(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
@@ -111,7 +134,7 @@ def _gathered(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
             if sum(b.table.num_rows for b in together) >= TOGETHER_ROWS:
                 yield together
                 together = []
-    except SourceError:
+    except (SourceError, SchemaError):
         if together:
             yield together  # what was read before is good
         raise

@@ -167,5 +167,6 @@ class _Worker:
 
 def _checked(path: Path) -> Config:
     config = load(path)
-    check_sources(config)
+    for problem in check_sources(config):
+        logger.warning("not checked: %s", problem)
     return config

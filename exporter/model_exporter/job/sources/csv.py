@@ -2,18 +2,20 @@
 
 import io
 from collections.abc import Iterator
-from pathlib import Path
 
 import pyarrow as pa
 from pyarrow import csv
 
 from model_exporter.errors import SourceError
-from model_exporter.job.sources.files import Cursor, text_portions
+from model_exporter.job.sources.batch import Cursor
+from model_exporter.job.sources.file import File
+from model_exporter.job.sources.text import Text, text_portions
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+MAX_HEADER_BYTES = 1 << 20
 
 
-def read_csv(path: Path, cursor: Cursor, *, final: bool) -> Iterator[tuple[pa.Table, Cursor]]:
+def read_csv(file: File, cursor: Cursor, *, final: bool) -> Iterator[tuple[pa.Table, Cursor]]:
     """Yield the rows beyond a cursor, every column as text.
 
     Raises
@@ -22,19 +24,34 @@ def read_csv(path: Path, cursor: Cursor, *, final: bool) -> Iterator[tuple[pa.Ta
         If the file has no header, or a row has another number of fields than it.
     """
     header: bytes | None = None
-    for data, reached in text_portions(path, cursor, final=final, quotes=True):
+    for data, reached in text_portions(file, cursor, final=final, quotes=True):
         if header is None:
-            header = _header(path)
+            header = _header(file)
         body = data if reached.position == len(data) else header + data
-        yield _parse(path, body, header), reached
+        yield _parse(file, body, header), reached
 
 
-def _header(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.readline().removeprefix(BYTE_ORDER_MARK).rstrip(b"\r\n") + b"\n"
+def parse_csv(body: bytes, where: object) -> pa.Table:
+    """Parse a text that begins with the header line.
+
+    Raises
+    ------
+    SourceError
+        If it is not CSV; the message names `where` it is.
+    """
+    return _parse(where, body, _first_line(body))
 
 
-def _parse(path: Path, body: bytes, header: bytes) -> pa.Table:
+def _header(file: File) -> bytes:
+    with Text(file) as text:
+        return _first_line(text.read(MAX_HEADER_BYTES))
+
+
+def _first_line(data: bytes) -> bytes:
+    return data.partition(b"\n")[0].removeprefix(BYTE_ORDER_MARK).rstrip(b"\r") + b"\n"
+
+
+def _parse(where: object, body: bytes, header: bytes) -> pa.Table:
     try:
         names = csv.read_csv(io.BytesIO(header)).column_names
         return csv.read_csv(
@@ -47,5 +64,5 @@ def _parse(path: Path, body: bytes, header: bytes) -> pa.Table:
                 quoted_strings_can_be_null=True,
             ),
         )
-    except pa.ArrowInvalid as error:
-        raise SourceError(f"{path}: not readable as CSV: {error}") from error
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise SourceError(f"{where}: not readable as CSV: {error}") from error

@@ -1,47 +1,33 @@
 """Files and globs: which files there are, and what was added to them since they were last read.
 
 New files are picked up, growing files are read on from where reading stopped, and a file that was
-truncated or replaced (its beginning changed) is read again from the start.
+truncated or replaced is read again from the start. A file that was rotated, that is renamed and
+begun anew, goes on under its new name: a glob finds it there, and beside a plain path the names
+that logrotate and Python's handlers give (``log.csv.1``, ``log.csv-20260131.gz``) are looked for.
 """
 
 import glob
-import hashlib
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
 
 from model_exporter.errors import SourceError
+from model_exporter.job.sources.batch import NOTHING, Batch, Cursor
+from model_exporter.job.sources.file import File, local_file
+from model_exporter.job.sources.text import continued
 
-HEAD_BYTES = 1024
-PORTION_BYTES = 16 << 20
-"""Text is read in portions: bounded memory, and a transaction each."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """How far a file was read. `position` counts bytes of text, rows of Parquet."""
-
-    position: int = 0
-    fingerprint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Rows read from one file, and the cursor that says they were."""
-
-    file: str
-    table: pa.Table
-    cursor: Cursor
+ROTATED = re.compile(r"[.-]\d[\d.:_TZ-]*(\.gz|\.zst)?")
+"""What a rotated file's name has after the name that is written to."""
 
 
 class Reader(Protocol):
     """A function that reads one file of a format."""
 
     def __call__(
-        self, path: Path, cursor: Cursor, *, final: bool
+        self, file: File, cursor: Cursor, *, final: bool
     ) -> Iterator[tuple[pa.Table, Cursor]]:
         """Yield what the file holds beyond a cursor; `final` takes an unterminated line too."""
 
@@ -49,12 +35,13 @@ class Reader(Protocol):
 class FileSource:
     """All files that a path or glob names, in the order of their names."""
 
-    def __init__(self, pattern: Path, reader: Reader) -> None:
+    def __init__(self, pattern: str, reader: Reader) -> None:
         self.pattern = pattern
         self._reader = reader
-        self._sizes: dict[str, int] = {}
+        self._versions: dict[str, str] = {}
+        self._finished: dict[str, tuple[str, Cursor]] = {}
 
-    def files(self) -> list[Path]:
+    def files(self) -> list[File]:
         """Return the files there are now.
 
         Raises
@@ -62,16 +49,16 @@ class FileSource:
         SourceError
             If a path without wildcards, or the directory of a glob, does not exist.
         """
-        text = str(self.pattern)
+        text, pattern = self.pattern, Path(self.pattern)
         if not glob.has_magic(text):
-            if not self.pattern.is_file():
+            if not pattern.is_file():
                 raise SourceError(f"{text}: no such file; check `path`")
-            return [self.pattern]
-        fixed = next(p for p in (self.pattern, *self.pattern.parents) if not glob.has_magic(str(p)))
+            return [local_file(pattern)]
+        fixed = next(p for p in (pattern, *pattern.parents) if not glob.has_magic(str(p)))
         if not fixed.is_dir():
             raise SourceError(f"{text}: there is no directory {fixed}; create it or check `path`")
         found = (Path(name) for name in glob.glob(text, recursive=True))
-        return sorted(path for path in found if path.is_file())
+        return [local_file(path) for path in sorted(path for path in found if path.is_file())]
 
     def read(self, cursors: Mapping[str, Cursor], *, final: bool = False) -> Iterator[Batch]:
         """Yield what was added since `cursors` (by file name).
@@ -84,62 +71,60 @@ class FileSource:
         SourceError
             At the end, if a file could not be read; the others were.
         """
-        failures = []
-        for path in self.files():
+        failures: list[Exception] = []
+        known = dict(cursors)  # as they were: a file may go on from another's
+        files = self._rotated(known)
+        try:
+            files += self.files()
+        except SourceError as error:
+            failures.append(error)
+        for file in files:
             try:
-                yield from self._read(path, cursors.get(str(path), Cursor()), final=final)
+                yield from self._read(file, known, final=final)
             except (SourceError, OSError) as error:
                 failures.append(error)
         if failures:
             more = f" (and {len(failures) - 1} more files)" if len(failures) > 1 else ""
             raise SourceError(f"{failures[0]}{more}") from failures[0]
 
-    def _read(self, path: Path, cursor: Cursor, *, final: bool) -> Iterator[Batch]:
-        name, size = str(path), path.stat().st_size
-        settled = final or self._sizes.get(name) == size
-        self._sizes[name] = size
-        for table, reached in self._reader(path, cursor, final=settled):
+    def sample(self) -> tuple[str, pa.Table] | None:
+        """Return the first portion of the first file that holds rows."""
+        for file in self.files():
+            for table, _ in self._reader(file, Cursor(), final=True):
+                return file.name, table
+        return None
+
+    def _read(self, file: File, known: Mapping[str, Cursor], *, final: bool) -> Iterator[Batch]:
+        name, version = file.name, file.version()
+        own = known.get(name, Cursor())
+        if self._finished.get(name) == (version, own):
+            return  # a poll of many files costs little, and of compressed ones not all of them
+        settled = final or self._versions.get(name) == version
+        self._versions[name] = version
+        reached = cursor = continued(file, own, known.values())
+        for table, reached in self._reader(file, cursor, final=settled):
             yield Batch(name, table, reached)
+        if reached == cursor != own:
+            yield Batch(name, NOTHING, cursor)  # it was renamed: so that it is known hereafter
+        if settled:
+            self._finished[name] = (version, reached)
 
+    def _rotated(self, known: Mapping[str, Cursor]) -> list[File]:
+        """Return the files that the path was renamed to since it was first read, oldest first.
 
-def text_portions(
-    path: Path, cursor: Cursor, *, final: bool, quotes: bool = False
-) -> Iterator[tuple[bytes, Cursor]]:
-    """Yield whole lines of a text file beyond a cursor, in portions.
-
-    With `quotes`, a newline between double quotes does not end a line.
-    """
-    with path.open("rb") as file:
-        position = cursor.position if _same_beginning(file.read(HEAD_BYTES), cursor) else 0
-        size = PORTION_BYTES
-        while True:
-            file.seek(position)
-            data = file.read(size)
-            at_end = len(data) < size
-            cut = len(data) if at_end and final else _last_line_end(data, quotes=quotes)
-            if cut == 0:
-                if at_end:
-                    return
-                size *= 2  # one line longer than the portion
-                continue
-            position += cut
-            file.seek(0)
-            head = file.read(min(HEAD_BYTES, position))
-            yield data[:cut], Cursor(position, _fingerprint(head))
-            size = PORTION_BYTES
-
-
-def _last_line_end(data: bytes, *, quotes: bool) -> int:
-    end = data.rfind(b"\n") + 1
-    while quotes and end and data.count(b'"', 0, end) % 2:
-        end = data.rfind(b"\n", 0, end - 1) + 1
-    return end
-
-
-def _same_beginning(head: bytes, cursor: Cursor) -> bool:
-    length = int(cursor.fingerprint.partition(":")[0] or 0)
-    return len(head) >= length and _fingerprint(head[:length]) == cursor.fingerprint
-
-
-def _fingerprint(head: bytes) -> str:
-    return f"{len(head)}:{hashlib.sha256(head).hexdigest()[:32]}"
+        They are those that go on from a cursor, and those that were begun after one of these.
+        """
+        if glob.has_magic(self.pattern) or not known:
+            return []
+        pattern = Path(self.pattern)
+        beside = [
+            path
+            for path in pattern.parent.glob(pattern.name + "*")
+            if ROTATED.fullmatch(path.name.removeprefix(pattern.name)) and path.is_file()
+        ]
+        beside.sort(key=lambda path: path.stat().st_mtime_ns)
+        files = [local_file(path) for path in beside]
+        for place, file in enumerate(files):
+            if file.name in known or continued(file, Cursor(), known.values()).position:
+                return files[place:]
+        return []

@@ -1,18 +1,18 @@
 """Parquet files. They do not grow: one that changed is another file, and is read again."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model_exporter.errors import SourceError
-from model_exporter.job.sources.files import Cursor
+from model_exporter.job.sources.batch import Cursor
+from model_exporter.job.sources.file import File
 
 PORTION_ROWS = 200_000
 
 
-def read_parquet(path: Path, cursor: Cursor, *, final: bool) -> Iterator[tuple[pa.Table, Cursor]]:
+def read_parquet(file: File, cursor: Cursor, *, final: bool) -> Iterator[tuple[pa.Table, Cursor]]:
     """Yield the rows beyond a cursor; structs become ``struct.field``, dictionaries their values.
 
     `final` makes no difference: a Parquet file is complete or unreadable.
@@ -22,21 +22,20 @@ def read_parquet(path: Path, cursor: Cursor, *, final: bool) -> Iterator[tuple[p
     SourceError
         If the file is not Parquet, or incomplete.
     """
-    stat = path.stat()
-    fingerprint = f"{stat.st_size}:{stat.st_mtime_ns}"
+    fingerprint = file.version()
     done = cursor.position if cursor.fingerprint == fingerprint else 0
     try:
-        with pq.ParquetFile(path) as file:
-            if done >= file.metadata.num_rows:
+        with file.open() as opened, pq.ParquetFile(opened) as parquet:
+            if done >= parquet.metadata.num_rows:
                 return
             position = 0
-            for portion in file.iter_batches(batch_size=PORTION_ROWS):
+            for portion in parquet.iter_batches(batch_size=PORTION_ROWS):
                 start, position = position, position + portion.num_rows
                 if position > done:
                     table = pa.Table.from_batches([portion.slice(max(0, done - start))])
                     yield _flatten(table), Cursor(position, fingerprint)
     except pa.ArrowException as error:
-        raise SourceError(f"{path}: not readable as Parquet: {error}") from error
+        raise SourceError(f"{file}: not readable as Parquet: {error}") from error
 
 
 def _flatten(table: pa.Table) -> pa.Table:
