@@ -21,22 +21,26 @@ from model_exporter.scores.score import Estimates
 Found = Mapping[str, Estimates]
 
 
-def put_estimates(snapshot: Snapshot, store: Store, window: WindowTotals) -> None:
-    """Add the estimates of a window's predictions to a snapshot that has their scores.
+def put_estimates(
+    snapshot: Snapshot, store: Store, window: WindowTotals, *, served: Snapshot
+) -> None:
+    """Add the estimates of a window's predictions to a snapshot; `served` has their scores.
 
     Of a regression model only for the whole: tiles hold no bins of features by segment.
     """
     model = store.model
     if model.task is Task.REGRESSION:
-        _put_regression(snapshot, store, window)
+        _put_regression(snapshot, store, window, served)
         return
     for group, (every, labelled) in read_expected(store, window).items():
         labels = _labels(model, window, group)
-        _put(snapshot, model, group, labels, classification_estimates(every))
-        _put_error(snapshot, model, labels, classification_estimates(labelled))
+        _put(snapshot, model, group, labels, classification_estimates(every), served)
+        _put_error(snapshot, model, labels, classification_estimates(labelled), served)
 
 
-def _put_regression(snapshot: Snapshot, store: Store, window: WindowTotals) -> None:
+def _put_regression(
+    snapshot: Snapshot, store: Store, window: WindowTotals, served: Snapshot
+) -> None:
     model = store.model
     totals = {
         group.version: found
@@ -51,8 +55,8 @@ def _put_regression(snapshot: Snapshot, store: Store, window: WindowTotals) -> N
         if not window.groups[group].count("predictions"):
             continue
         labels = _labels(model, window, group)
-        _put(snapshot, model, group, labels, _regression(model, totals, version))
-        _put_error(snapshot, model, labels, _regression(model, labelled, version))
+        _put(snapshot, model, group, labels, _regression(model, totals, version), served)
+        _put_error(snapshot, model, labels, _regression(model, labelled, version), served)
 
 
 def _regression(model: ModelConfig, totals: Mapping[str, Totals], version: str) -> Found:
@@ -83,7 +87,12 @@ def _labels(model: ModelConfig, window: WindowTotals, group: Group) -> LabelValu
 
 
 def _put(
-    snapshot: Snapshot, model: ModelConfig, group: Group, labels: LabelValues, found: Found
+    snapshot: Snapshot,
+    model: ModelConfig,
+    group: Group,
+    labels: LabelValues,
+    found: Found,
+    served: Snapshot,
 ) -> None:
     baseline = model.baseline(group.version)
     for family in ESTIMATES:
@@ -93,20 +102,22 @@ def _put(
                 snapshot.put(family.lower, (*labels, *extra), estimate.lower)
                 snapshot.put(family.upper, (*labels, *extra), estimate.upper)
         if family.key in found and baseline and baseline.errors:
-            rows = snapshot.values["model_window_predictions"].get(labels, 0)
+            rows = served.values["model_window_predictions"].get(labels, 0)
             error = sampling_error(baseline.errors, family.key, rows)
             if error is not None:
                 snapshot.put("model_estimate_sampling_error", (*labels, family.key), error)
 
 
-def _put_error(snapshot: Snapshot, model: ModelConfig, labels: LabelValues, found: Found) -> None:
+def _put_error(
+    snapshot: Snapshot, model: ModelConfig, labels: LabelValues, found: Found, served: Snapshot
+) -> None:
     for family in ESTIMATES:
         if family.key not in found:
             continue
         score = SCORE_BY_KEY[family.key]
         extra = (decode.DEFAULT_AVERAGE[model.task],) if score.extra else ()
         estimate = found[family.key].get(extra)
-        realised = snapshot.values.get(score.name, {}).get((*labels, *extra))
+        realised = served.values.get(score.name, {}).get((*labels, *extra))
         if estimate is not None and realised is not None:
             error = realised - estimate.value
             snapshot.put("model_estimate_error", (*labels, family.key), error)

@@ -1,6 +1,7 @@
 """From the store to a snapshot: every number the job serves about a model, as of one instant."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +19,16 @@ from model_exporter.job.statements import DELAY_EDGES, WAITING
 from model_exporter.job.store import LABELS, PREDICTIONS, Store
 from model_exporter.job.values import read_values
 from model_exporter.job.windows import Group, Totals, WindowReader, WindowTotals
-from model_exporter.records import Estimate, LabelOutcome, Subject, Task
+from model_exporter.records import ALL_VERSIONS, Estimate, LabelOutcome, Subject, Task
 from model_exporter.scores import SCORES as SCORE_FUNCTIONS
 
 MICROSECONDS = 1_000_000
 ZERO_FILLED_CLASSES = 20
 """Confusion matrices of up to this many classes are served whole, larger ones without zeros."""
+
+NEGLIGIBLE_MOVE, NEGLIGIBLE_CHANGE = 1 / 500, 1 / 100
+"""Shares of a window: drift and estimates are computed from its rows anew when it has moved by the
+first (three minutes of a day), or when it has this many more or fewer rows, or labels."""
 
 REASONS = {PREDICTIONS: ("id", "timestamp", "prediction"), LABELS: ("id", "timestamp", "label")}
 """What a row can be refused for; the first that applies counts."""
@@ -31,19 +36,63 @@ REASONS = {PREDICTIONS: ("id", "timestamp", "prediction"), LABELS: ("id", "times
 Estimates = dict[str, dict[tuple[str, ...], Estimate]]
 
 
-def evaluate(reader: WindowReader) -> Snapshot:
-    """Evaluate a model as of the instant that its store has come to."""
+class FromRows(NamedTuple):
+    """What was computed from the rows of a window, which costs the more the longer it is.
+
+    Attributes
+    ----------
+    end
+        Of the window, in microseconds.
+    rows
+        Predictions in it, and labelled ones.
+    part
+        What was found.
+    """
+
+    end: int
+    rows: tuple[int, int]
+    part: Snapshot
+
+
+Kept = dict[str, FromRows]
+"""By window, from one evaluation to the next."""
+
+
+def evaluate(reader: WindowReader, kept: Kept | None = None) -> Snapshot:
+    """Evaluate a model as of the instant that its store has come to.
+
+    `kept` spares what was computed from rows and has hardly changed since.
+    """
     snapshot = Snapshot()
     store, model = reader.store, reader.store.model
+    kept = {} if kept is None else kept
     for window in reader.read():
         for group, totals in window.groups.items():
             _window(snapshot, model, window.text, group, totals)
-        put_estimates(snapshot, store, window)
-        _drift(snapshot, store, window)
+        if _is_due(window, kept.get(window.text)):
+            part = Snapshot()
+            put_estimates(part, store, window, served=snapshot)
+            _drift(part, store, window)
+            kept[window.text] = FromRows(window.interval[1], _rows(window), part)
+        snapshot.merge(kept[window.text].part)
     _baseline_quality(snapshot, model, _versions(store))
     _lifetime(snapshot, store)
     _thresholds(snapshot, model)
     return snapshot
+
+
+def _is_due(window: WindowTotals, kept: FromRows | None) -> bool:
+    if kept is None:
+        return True
+    start, end = window.interval
+    moved = abs(end - kept.end) / (end - start)
+    changed = (abs(a - b) / max(b, 1) for a, b in zip(_rows(window), kept.rows, strict=True))
+    return moved >= NEGLIGIBLE_MOVE or max(changed) >= NEGLIGIBLE_CHANGE
+
+
+def _rows(window: WindowTotals) -> tuple[int, int]:
+    totals = window.groups[Group(ALL_VERSIONS)]
+    return totals.count("predictions"), totals.count("labeled")
 
 
 def _versions(store: Store) -> list[str]:

@@ -13,7 +13,7 @@ from model_exporter.job import database
 from model_exporter.job.check import check_batch
 from model_exporter.job.columns import label_columns, prediction_columns
 from model_exporter.job.config import ModelConfig, SourceConfig
-from model_exporter.job.evaluate import evaluate
+from model_exporter.job.evaluate import Kept, evaluate
 from model_exporter.job.snapshot import Snapshot
 from model_exporter.job.sources import READERS, Batch, Source
 from model_exporter.job.store import Store
@@ -54,6 +54,7 @@ class Runner:
             database.set_aside(path)
             self._store = Store(self._state, self.model)
         self._windows = WindowReader(self._store)
+        self._kept: Kept = {}
 
     def turn(self, now: int, *, final: bool = False) -> Snapshot:
         """Read, join and evaluate as of `now` (microseconds); return what to serve.
@@ -82,7 +83,7 @@ class Runner:
         for config, source in self._sources:
             self._read(config, source, now, final=final)
         self._store.compact()
-        return evaluate(self._windows)
+        return evaluate(self._windows, self._kept)
 
     def _read(self, config: SourceConfig, source: Source, now: int, *, final: bool) -> None:
         name = config.name
