@@ -20,7 +20,7 @@ from model_exporter.job.columns import (
 from model_exporter.job.config import ModelConfig
 from model_exporter.records import LabelOutcome, LabelPolicy, Task
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 HOUR = 3_600_000_000
 """Microseconds. The slot of a tile is the hour of its rows, counted from 1970."""
 DELAY_EDGES = (60, 300, 900, 3_600, 21_600, 86_400, 259_200, 604_800, 2_592_000, 7_776_000)
@@ -47,7 +47,7 @@ def create(model: ModelConfig) -> list[str]:
     label = f"label {_label_type(model)}"
     tables = {
         **_TABLES,
-        "prediction": f"{_definitions(prediction_columns(model))}, digest UBIGINT",
+        "prediction": _definitions(prediction_columns(model)),
         "label": f"key UHUGEINT, ts BIGINT, {label}, arrived BIGINT",
         "labeled": f"{_definitions(_outcome_columns(model))}, time BIGINT, {label}",
     }
@@ -66,7 +66,7 @@ def fresh(model: ModelConfig) -> list[str]:
 
 def staged(model: ModelConfig, source: str) -> list[str]:
     """Return the statements that make the empty table `staged`, and `incoming`, its valid rows."""
-    definition = f"{_definitions(_plan(model, source))}, digest UBIGINT, reason VARCHAR"
+    definition = f"{_definitions(_plan(model, source))}, reason VARCHAR"
     return [
         f"CREATE OR REPLACE TEMP TABLE staged ({definition})",
         "CREATE OR REPLACE TEMP VIEW incoming AS "
@@ -78,15 +78,13 @@ def stage(model: ModelConfig, source: str, schema: pa.Schema) -> str:
     """Return the statement that reads the view `batch` into `staged`, in the canonical form."""
     plan = _plan(model, source)
     classes = binary_classes(model)
-    names = ", ".join(column.name for column in plan)
     read = ", ".join(select(column, schema, binary_classes=classes) for column in plan)
     value, usable = _usable(model, source)
     filled = "* REPLACE (coalesce(version, '') AS version)" if source == "predictions" else "*"
     return (
-        f"INSERT INTO staged BY NAME SELECT {filled}, hash(row({names})) AS digest, "
-        "CASE WHEN key IS NULL THEN 'id' WHEN ts IS NULL THEN 'timestamp' "
-        f"WHEN {usable} THEN NULL ELSE {sql_text(value)} END AS reason FROM (SELECT {read} "
-        "FROM batch)"
+        f"INSERT INTO staged BY NAME SELECT {filled}, CASE WHEN key IS NULL THEN 'id' "
+        f"WHEN ts IS NULL THEN 'timestamp' WHEN {usable} THEN NULL ELSE {sql_text(value)} END "
+        f"AS reason FROM (SELECT {read} FROM batch)"
     )
 
 
@@ -101,13 +99,18 @@ def _usable(model: ModelConfig, source: str) -> tuple[str, str]:
     return name, f"{outcome} IS NOT NULL"
 
 
-def refuse(source: str) -> str:
+def refuse(model: ModelConfig, source: str) -> str:
     """Return the statement that counts invalid rows by content: again is not once more."""
+    name = sql_text(source)
     return (
-        f"INSERT INTO invalid SELECT DISTINCT {sql_text(source)}, reason, digest FROM staged "
-        f"WHERE reason IS NOT NULL AND NOT EXISTS (SELECT 1 FROM invalid i "
-        f"WHERE i.source = {sql_text(source)} AND i.digest = staged.digest)"
+        f"INSERT INTO invalid SELECT DISTINCT {name}, reason, {_digest(model, source)} AS digest "
+        "FROM staged WHERE reason IS NOT NULL AND digest NOT IN "
+        f"(SELECT digest FROM invalid WHERE source = {name})"
     )
+
+
+def _digest(model: ModelConfig, source: str, table: str = "staged") -> str:
+    return f"hash(row({', '.join(f'{table}.{c.name}' for c in _plan(model, source))}))"
 
 
 # Of a prediction that is logged twice with unlike content, the first counts.
@@ -116,15 +119,22 @@ STORED = (
     "CREATE OR REPLACE TEMP TABLE stored AS SELECT * FROM prediction SEMI JOIN incoming USING (key)"
 )
 REPEATED = "SELECT count(*) > count(DISTINCT key) OR (SELECT count(*) FROM stored) FROM incoming"
-FIRST_LOGGED = (
-    "CREATE OR REPLACE TEMP TABLE winners AS SELECT i.* FROM (SELECT * FROM incoming "
-    "QUALIFY row_number() OVER (PARTITION BY key ORDER BY ts, digest) = 1) i "
-    "LEFT JOIN stored s USING (key) WHERE s.key IS NULL OR i.ts < s.ts "
-    "OR (i.ts = s.ts AND i.digest < s.digest)",
-    "CREATE OR REPLACE TEMP VIEW incoming AS SELECT * FROM winners",
-    "DELETE FROM stored WHERE key NOT IN (SELECT key FROM winners)",
-    "DELETE FROM prediction WHERE key IN (SELECT key FROM stored)",
-)
+
+
+def first_logged(model: ModelConfig) -> list[str]:
+    """Return the statements that have `incoming` and `stored` keep one prediction of each id."""
+    new, old = (_digest(model, "predictions", table) for table in ("i", "s"))
+    return [
+        "CREATE OR REPLACE TEMP TABLE winners AS SELECT i.* FROM (SELECT * FROM incoming i "
+        f"QUALIFY row_number() OVER (PARTITION BY key ORDER BY ts, {new}) = 1) i "
+        "LEFT JOIN stored s USING (key) WHERE s.key IS NULL OR i.ts < s.ts "
+        f"OR (i.ts = s.ts AND {new} < {old})",
+        "CREATE OR REPLACE TEMP VIEW incoming AS SELECT * FROM winners",
+        "DELETE FROM stored WHERE key NOT IN (SELECT key FROM winners)",
+        "DELETE FROM prediction WHERE key IN (SELECT key FROM stored)",
+    ]
+
+
 WITH_LABELS = (
     "CREATE OR REPLACE TEMP TABLE adopted AS SELECT key FROM orphan SEMI JOIN incoming USING (key) "
     "UNION SELECT key FROM stored"

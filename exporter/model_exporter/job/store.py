@@ -122,7 +122,7 @@ class Store:
             self._run(statements.staged(self.model, source))
             for batch in batches:
                 self._stage(source, batch)
-            self._execute(statements.refuse(source))
+            self._execute(statements.refuse(self.model, source))
             if source == PREDICTIONS:
                 if self._horizon:
                     self._execute(statements.recent(self._horizon))
@@ -203,7 +203,7 @@ class Store:
     def _add_predictions(self) -> None:
         self._execute(statements.STORED)
         if self.query(statements.REPEATED)[0][0]:
-            self._run(statements.FIRST_LOGGED)
+            self._run(statements.first_logged(self.model))
         self._execute(statements.WITH_LABELS)
         keys = statements.near("label", "adopted")
         self._keep("known", keys if self._any("adopted") else f"{keys} LIMIT 0")

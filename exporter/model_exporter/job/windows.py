@@ -25,7 +25,7 @@ from model_exporter.records import ALL_VERSIONS, OTHER
 
 MAX_SEGMENT_VALUES = 50
 """Values of a segment that are served by name; rarer ones are pooled."""
-EXACT_ROWS = 100_000
+EXACT_ROWS = 50_000
 """Labelled rows up to which a window ranks by the scores themselves, not by steps of a grid."""
 FRESH_ROWS = 500_000
 """Additions to the tiles beyond which the windows are summed anew."""

@@ -1,0 +1,224 @@
+"""Late labels joined with predictions, and every score of every group: ours beside the peers.
+
+Predictions of 30 days with UUIDs, two versions and five segments, in Parquet; nine tenths have a
+label that comes up to three days later. Ours reads both, joins, keeps rows and tiles on disk and
+evaluates windows of 1, 7 and 30 days with intervals. The peers read, join and compute accuracy,
+confusion, log loss and ROC AUC over everything, by version and by segment, in memory. Then 10,000
+more labels come, again and again: ours takes them in, a peer starts over.
+
+Each case runs in a process of its own; seconds are wall time, with imports left out, and memory is
+the greatest resident set, with imports. Peers that are not installed are named and left out.
+
+    python benchmarks/join.py [--rows 1000000] [--rows 10000000] [--peers pandas,polars]
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+START = 1_700_006_400_000_000
+DAY = 86_400_000_000
+NOW = START + 34 * DAY
+POLLS, POLL_ROWS = 6, 10_000
+CONFIG = """\
+models:
+  - name: churn
+    task: binary
+    predictions: {type: parquet, path: predictions.parquet}
+    labels: {type: parquet, path: "labels*.parquet"}
+    segments: [segment]
+    windows: [1d, 7d, 30d]
+    maturity: 4d
+"""
+
+
+def generate(directory: Path, rows: int) -> None:
+    """Write the tables; those labels that no file holds yet come with the polls."""
+    import duckdb
+
+    made = duckdb.connect()
+    made.execute("SELECT setseed(0.5)")
+    made.execute(
+        "CREATE TABLE p AS SELECT CAST(uuid() AS VARCHAR) AS prediction_id, "
+        f"make_timestamp({START} + (i * {30 * DAY / rows})::BIGINT) AS timestamp, "
+        "CASE WHEN random() < 0.3 THEN 'v2' ELSE 'v1' END AS model_version, "
+        "random() AS score, 'segment ' || (random() * 5)::INT % 5 AS segment, random() AS luck "
+        f"FROM range({rows}) t(i)"
+    )
+    made.execute(
+        "CREATE TABLE l AS SELECT prediction_id, (luck < score)::INT AS label, "
+        "timestamp + to_seconds((random() * 259200)::INT) AS label_timestamp FROM p"
+    )
+    columns = "* EXCLUDE (luck), (score > 0.5)::INT AS prediction"
+    made.execute(f"COPY (SELECT {columns} FROM p) TO '{directory}/predictions.parquet'")
+    made.execute("CREATE TABLE later AS SELECT * FROM l USING SAMPLE 10% (bernoulli, 1)")
+    made.execute(
+        "COPY (SELECT * FROM l ANTI JOIN later USING (prediction_id) ORDER BY label_timestamp) "
+        f"TO '{directory}/labels.parquet'"
+    )
+    for poll in range(POLLS):
+        made.execute(
+            f"COPY (SELECT prediction_id, label, make_timestamp({NOW + poll * 30_000_000}) "
+            f"AS label_timestamp FROM later LIMIT {POLL_ROWS} OFFSET {poll * POLL_ROWS}) "
+            f"TO '{directory}/later{poll}.parquet'"
+        )
+    (directory / "exporter.yml").write_text(CONFIG, "utf-8")
+
+
+def model_exporter(directory: Path) -> dict[str, object]:
+    from model_exporter.job.config import load
+    from model_exporter.job.runner import Runner
+
+    config = load(directory / "exporter.yml")
+    start = time.perf_counter()
+    with Runner(config.models[0], config.state) as runner:
+        found = runner.turn(NOW, final=True)
+        seconds = time.perf_counter() - start
+        size = sum(file.stat().st_size for file in config.state.iterdir())
+        polls = []
+        for poll in range(POLLS):
+            (directory / f"later{poll}.parquet").rename(directory / f"labels{poll}.parquet")
+            start = time.perf_counter()
+            found = runner.turn(NOW + poll * 30_000_000, final=True)
+            polls.append(time.perf_counter() - start)
+    labels = ("churn", "all", "30d", "", "")
+    return {
+        "seconds": seconds,
+        "polls": sorted(polls)[POLLS // 2],
+        "disk": size / 2**20,
+        "auc": found.values["model_roc_auc"][labels],
+    }
+
+
+def pandas(directory: Path) -> dict[str, object]:
+    import pandas as pd
+    from sklearn import metrics  # noqa: F401  # imports do not count
+
+    start = time.perf_counter()
+    joined = pd.read_parquet(directory / "predictions.parquet").merge(
+        pd.read_parquet(directory / "labels.parquet"), on="prediction_id"
+    )
+    found = {"": _scores(*(joined[c].to_numpy() for c in ("label", "prediction", "score")))}
+    for column in ("model_version", "segment"):
+        for value, part in joined.groupby(column):
+            found[value] = _scores(*(part[c].to_numpy() for c in ("label", "prediction", "score")))
+    return {"seconds": time.perf_counter() - start, "auc": found[""]["auc"]}
+
+
+def polars(directory: Path) -> dict[str, object]:
+    import polars as pl
+    from sklearn import metrics  # noqa: F401  # imports do not count
+
+    start = time.perf_counter()
+    joined = pl.read_parquet(directory / "predictions.parquet").join(
+        pl.read_parquet(directory / "labels.parquet"), on="prediction_id"
+    )
+    found = {"": _scores(*(joined[c].to_numpy() for c in ("label", "prediction", "score")))}
+    for column in ("model_version", "segment"):
+        for (value,), part in joined.group_by(column):
+            found[value] = _scores(*(part[c].to_numpy() for c in ("label", "prediction", "score")))
+    return {"seconds": time.perf_counter() - start, "auc": found[""]["auc"]}
+
+
+def _scores(label: object, prediction: object, score: object) -> dict[str, float]:
+    from sklearn import metrics
+
+    return {
+        "accuracy": metrics.accuracy_score(label, prediction),
+        "cells": metrics.confusion_matrix(label, prediction).sum(),
+        "log_loss": metrics.log_loss(label, score),
+        "auc": metrics.roc_auc_score(label, score),
+    }
+
+
+def nannyml(directory: Path) -> dict[str, object]:
+    import nannyml as nml
+    import pandas as pd
+
+    start = time.perf_counter()
+    joined = pd.read_parquet(directory / "predictions.parquet").merge(
+        pd.read_parquet(directory / "labels.parquet"), on="prediction_id"
+    )
+    groups = [joined] + [g for c in ("model_version", "segment") for _, g in joined.groupby(c)]
+    for group in groups:
+        found = nml.PerformanceCalculator(
+            metrics=["accuracy", "roc_auc", "confusion_matrix"],
+            y_true="label", y_pred="prediction", y_pred_proba="score",
+            problem_type="classification_binary", chunk_number=1,
+        ).fit(group).calculate(group)  # fmt: skip
+        if group is joined:
+            auc = float(found.to_df()["roc_auc"]["value"].iloc[-1])
+    return {"seconds": time.perf_counter() - start, "auc": auc}
+
+
+CASES: dict[str, tuple[str, Callable[[Path], dict[str, object]]]] = {
+    "model-exporter": ("model-exporter", model_exporter),
+    "pandas": ("pandas + scikit-learn", pandas),
+    "polars": ("polars + scikit-learn", polars),
+    "nannyml": ("NannyML", nannyml),
+}
+
+
+def measured(case: str, directory: Path) -> dict[str, object] | None:
+    """Run a case in a process of its own; None where it is not installed."""
+    command = [sys.executable, __file__, "--case", case, "--directory", str(directory)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "ModuleNotFoundError" in done.stderr:
+        return None
+    if done.returncode:
+        sys.exit(done.stderr)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def peak_mib() -> float:
+    """Return the greatest resident set of this process, its parent's at the fork left out."""
+    status = Path("/proc/self/status").read_text("utf-8")
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+def compare(rows: int, cases: list[str]) -> None:
+    print(f"\n{rows:,} predictions, {rows * 9 // 10:,} labels")
+    print(f"  {'':24}{'seconds':>9}{'MiB':>8}{'on disk':>9}{'10,000 more':>13}{'ROC AUC':>12}")
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        generate(directory, rows)
+        for case in cases:
+            title, _ = CASES[case]
+            found = measured(case, directory)
+            if found is None:
+                print(f"  {title:24} not installed")
+                continue
+            poll = found.get("polls", found["seconds"])
+            disk = f"{found['disk']:.0f}" if "disk" in found else ""
+            print(
+                f"  {title:24}{found['seconds']:9.1f}{found['peak']:8.0f}{disk:>9}"
+                f"{poll:11.2f} s{found['auc']:12.7f}"
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rows", type=int, action="append", help="default: 1,000,000")
+    parser.add_argument("--peers", default="pandas,polars,nannyml", help="default: %(default)s")
+    parser.add_argument("--quick", action="store_true", help="100,000 rows")
+    parser.add_argument("--case", help=argparse.SUPPRESS)
+    parser.add_argument("--directory", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.case:
+        found = CASES[given.case][1](given.directory)
+        print(json.dumps({**found, "peak": peak_mib()}))
+        return
+    print(f"CPython {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}")
+    for rows in [100_000] if given.quick else given.rows or [1_000_000]:
+        compare(rows, ["model-exporter", *filter(None, given.peers.split(","))])
+
+
+if __name__ == "__main__":
+    main()
