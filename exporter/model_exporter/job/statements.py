@@ -20,7 +20,7 @@ from model_exporter.job.columns import (
 from model_exporter.job.config import ModelConfig
 from model_exporter.records import LabelOutcome, LabelPolicy, Task
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 SETTINGS = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -54,7 +54,8 @@ def create(model: ModelConfig) -> list[str]:
         **_TABLES,
         "prediction": f"{_definitions(prediction_columns(model))}, digest UBIGINT",
         "label": f"key UHUGEINT, ts BIGINT, {label}, arrived BIGINT",
-        "labeled": f"{_definitions(_outcome_columns(model))}, time BIGINT, {label}",
+        "labeled": f"{_definitions(_outcome_columns(model))}, time BIGINT, first_ts BIGINT, "
+        f"{label}",
     }
     return [
         "DELETE FROM meta",
@@ -277,7 +278,7 @@ def difference(of: str, sides: Sequence[str]) -> str:
 
 def keep_labeled(model: ModelConfig) -> list[str]:
     """Return the statements that bring the table `labeled` up to date."""
-    columns = f"{_names(_outcome_columns(model))}, time, label"
+    columns = f"{_names(_outcome_columns(model))}, time, first_ts, label"
     return [
         "DELETE FROM labeled WHERE key IN (SELECT key FROM delta_labeled WHERE sign < 0)",
         f"INSERT INTO labeled BY NAME SELECT {columns} FROM delta_labeled WHERE sign > 0",
