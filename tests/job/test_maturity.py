@@ -90,7 +90,7 @@ def test_the_share_of_labels_that_was_asked_for(tmp_path: Path, name: str) -> No
 
 
 def test_young_predictions_do_not_bias_it(tmp_path: Path) -> None:
-    """With history no longer than twice the delay, the quantile of the known labels is far too short."""
+    """After twice the mean delay, the median of the known labels is far too short; this is not."""
     delay = scipy.stats.expon(scale=72)
     model = configured(tmp_path, {"coverage": 0.5, "max": "30d"})
     ts, label_ts = drawn(2, delay)
