@@ -67,7 +67,7 @@ def fill(store: Store, ts: np.ndarray, label_ts: np.ndarray) -> None:
 
 @pytest.mark.parametrize("name", DELAYS)
 def test_the_share_of_labels_that_was_asked_for(tmp_path: Path, name: str) -> None:
-    """At the shift chosen, 88 to 94 % of the labels to come have; a tenth never does.
+    """At the shift chosen, 89 to 92 % of the labels to come have; a tenth never does.
 
     The share that the distribution itself gives; and that among the predictions of the window,
     where all are older than the shift, is no less than asked for.
@@ -81,7 +81,7 @@ def test_the_share_of_labels_that_was_asked_for(tmp_path: Path, name: str) -> No
     shift = round(values["model_maturity_seconds"]["m",] * SECOND)
     assert shift % HOUR == 0
     within = DELAYS[name].cdf(shift / HOUR) / DELAYS[name].cdf(15 * 24)
-    assert 0.88 <= within <= 0.94
+    assert 0.89 <= within <= 0.92
     coverage = values["model_label_coverage_ratio"]["m", "all", "2d", "", ""]
     assert coverage / (1 - NEVER) >= 0.89
     inside = (NOW - shift - 2 * DAY < ts) & (ts <= NOW - shift)
