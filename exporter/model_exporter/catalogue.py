@@ -100,6 +100,7 @@ MODEL = ("model_name", "model_version")
 WINDOW = ("model_name", "model_version", "window", "segment", "segment_value")
 DRIFT = ("model_name", "model_version", "window", "subject", "feature")
 FEATURE_WINDOW = ("model_name", "model_version", "window", "feature")
+COHORT = ("model_name", "model_version", "cohort")
 
 # fmt: off
 SIDECAR_FAMILIES = (
@@ -142,6 +143,16 @@ JOB_FAMILIES = (
     Family("model_window_confusion", GAUGE, "rows", "Labelled predictions in the window, by label and predicted class.", (*WINDOW, "actual_class", "predicted_class"), JOB),
     Family("model_confusion_total", COUNTER, "rows", "Label records joined so far, by label and predicted class. A correction counts once more, under its new label.", (*MODEL, "actual_class", "predicted_class"), JOB),
     Family("model_label_delay_seconds", HISTOGRAM, "seconds", "Time from a prediction to its first label.", MODEL, JOB),
+    Family("model_label_delay_quantile_seconds", GAUGE, "seconds", "Quantile of the time from a prediction to its first label, of the window's labelled predictions; level is 0.5, 0.9 or 0.99. At most 4.5 % too long; never below a second.", (*MODEL, "window", "level"), JOB),
+    Family("model_label_selection_psi", GAUGE, "nats", "Population stability index of the window's labelled predictions against all of them: 0 where those that got a label are like all.", DRIFT, JOB),
+    Family("model_label_selection_p_value", GAUGE, "ratio", "P-value of Pearson's chi-squared between the window's labelled and its other predictions: whether model_label_selection_psi is more than chance.", DRIFT, JOB),
+    Family("model_maturity_seconds", GAUGE, "seconds", "How far the windows are shifted back, so that labels had time to come.", ("model_name",), JOB),
+    Family("model_cohort_predictions", GAUGE, "rows", "Predictions of an age; cohort is its range.", COHORT, JOB),
+    Family("model_cohort_labeled_predictions", GAUGE, "rows", "Predictions of an age that have a label by now.", COHORT, JOB),
+    Family("model_cohort_label_coverage_ratio", GAUGE, "ratio", "Share of the predictions of an age that have a label by now.", COHORT, JOB),
+    Family("model_cohort_score", GAUGE, "1", "Score of the labelled predictions of an age; score is its short name, as in expectations, and the unit is its own.", (*COHORT, "score"), JOB),
+    Family("model_cohort_score_lower", GAUGE, "1", "Score of the labelled predictions of an age: lower end of the 95 % confidence interval.", (*COHORT, "score"), JOB),
+    Family("model_cohort_score_upper", GAUGE, "1", "Score of the labelled predictions of an age: upper end of the 95 % confidence interval.", (*COHORT, "score"), JOB),
     Family("model_labels_total", COUNTER, "records", "Label records by what became of them. An identical record that is read again is the same record.", ("model_name", "outcome"), JOB),
     Family("model_labels_waiting", GAUGE, "records", "Label records whose prediction is not known yet; with those of the ledger, all that were read.", ("model_name",), JOB),
     Family("model_expectation_threshold", GAUGE, "1", "Bound that the configuration expects a score to keep; bound is min or max.", ("model_name", "score", "bound"), JOB),

@@ -64,6 +64,23 @@ def test_good(directory: Path, capsys) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "most", "coverage"),
+    [
+        ("7d", 7 * 86_400, None),
+        ("auto", 30 * 86_400, 0.9),
+        ("{coverage: 0.75}", 30 * 86_400, 0.75),
+        ("{max: 2d}", 2 * 86_400, 0.9),
+    ],
+)
+def test_maturity(directory: Path, text: str, most: int, coverage: float | None) -> None:
+    path = directory / "exporter.yml"
+    path.write_text(GOOD.replace("maturity: 0s", f"maturity: {text}\n    cohorts: [7d, 1d]"))
+    model = load(path).models[0]
+    assert (model.maturity.seconds, model.maturity_coverage) == (most, coverage)
+    assert [cohort.text for cohort in model.cohorts] == ["1d", "7d"]
+
+
 BAD = {
     "unknown key": ("windows: [1d", "window: [1d", "models[churn].window", "did you mean 'windows'"),
     "unknown top-level key": ("listen:", "listne:", "listne", "did you mean 'listen'"),
@@ -88,6 +105,20 @@ BAD = {
     "empty window": ("[1d, 7d]", "[0s]", "models[churn].windows", "no time at all"),
     "repeated window": ("[1d, 7d]", "[1d, 24h]", "models[churn].windows", "the same"),
     "negative maturity": ("maturity: 0s", "maturity: -1d", "models[churn].maturity", "negative"),
+    "maturity of no kind": ("maturity: 0s", "maturity: soon", "models[churn].maturity", "not a duration"),
+    "coverage as percent": ("maturity: 0s", "maturity: {coverage: 90}", "models[churn].maturity.coverage",
+                            "a share between 0 and 1"),
+    "unknown key of maturity": ("maturity: 0s", "maturity: {auto: true}", "models[churn].maturity.auto",
+                                "known here: coverage, max"),
+    "maturity of labels": ("maturity: 0s", "maturity: auto\n    windows_by: label_timestamp",
+                           "models[churn].maturity", "remove one"),
+    "cohorts of labels": ("maturity: 0s", "cohorts: [1d]\n    windows_by: label_timestamp",
+                          "models[churn].cohorts", "remove one"),
+    "repeated cohort": ("maturity: 0s", "cohorts: [1d, 24h]", "models[churn].cohorts", "the same"),
+    "cohort that is not kept": ("maturity: 0s", "cohorts: [30d]\n    retention: 8d",
+                                "models[churn].retention", "the oldest cohort"),
+    "shift that is not kept": ("maturity: 0s", "maturity: auto\n    retention: 8d",
+                               "models[churn].retention", "the maturity together"),
     "unknown task": ("task: binary", "task: binry", "models[0].task", "did you mean 'binary'"),
     "unknown source": ("type: csv", "type: cvs", "type", "did you mean 'csv'"),
     "unknown key of drift": ("maturity: 0s", "drift: {tolerence: 0.1}", "models[churn].drift.tolerence",

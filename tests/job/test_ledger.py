@@ -20,7 +20,7 @@ from model_exporter.job.config import ModelConfig, load
 from model_exporter.job.evaluate import evaluate
 from model_exporter.job.sources import Batch, Cursor
 from model_exporter.job.store import Store
-from model_exporter.job.windows import WindowReader
+from model_exporter.job.windows import WindowReader, windows_of
 
 SECOND = 1_000_000
 HOUR = 3_600 * SECOND
@@ -192,7 +192,7 @@ class Ledger(RuleBasedStateMachine):
         if not hasattr(self, "store"):
             return
         found = {}
-        for window in self.reader.read():
+        for window in self.reader.read(windows_of(self.model, self.now, maturity=0)):
             total = window.groups[next(g for g in window.groups if g.version == "all")]
             confusion = Counter(
                 {

@@ -24,6 +24,8 @@ CONFIG = {
     "features": {"numeric": ["age"], "categorical": ["country"]},
     "segments": ["country"],
     "windows": ["1h", "1d", "30d"],
+    "maturity": {"coverage": 0.8, "max": "5d"},
+    "cohorts": ["6h", "7d", "30d"],
 }
 PREDICTION = [
     "prediction_id", "timestamp", "model_version", "prediction", "score", "age", "country",

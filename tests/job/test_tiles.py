@@ -16,7 +16,7 @@ from model_exporter.job import decode
 from model_exporter.job.config import load
 from model_exporter.job.losses import EXPONENT_BITS, MANTISSA_BITS, exact
 from model_exporter.job.store import Store
-from model_exporter.job.windows import Group, read_windows
+from model_exporter.job.windows import Group, WindowReader, windows_of
 from model_exporter.records import Task
 from model_exporter.scores import SCORES
 from model_exporter.scores.statistics import statistics_from_rows
@@ -62,7 +62,8 @@ def evaluate(directory: Path, model: dict, predictions: dict, labels: dict) -> d
         for source in (store.model.predictions, store.model.labels):
             for batch in source.open().read({}, final=True):
                 store.ingest(source.name, [batch])
-        window = next(iter(read_windows(store)))
+        windows = windows_of(store.model, NOW, maturity=0)
+        window = next(WindowReader(store).read(windows))
         return decode.statistics(window.groups[Group("all")], store.model)
 
 

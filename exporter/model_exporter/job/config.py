@@ -28,6 +28,9 @@ PREDICTION_COLUMNS = {
 }
 LABEL_COLUMNS = {"id": "prediction_id", "label": "label", "timestamp": "label_timestamp"}
 DEFAULT_WINDOWS = ("1d", "7d", "30d")
+AUTO = "auto"
+AUTO_COVERAGE = 0.9
+AUTO_MAX = Duration("30d", 30 * 86_400)
 WINDOWS_BY = ("prediction_timestamp", "label_timestamp")
 
 
@@ -76,7 +79,8 @@ class ModelConfig:
     """One monitored model.
 
     `baselines` is keyed by model version; the key `ALL_VERSIONS` serves every version without
-    one of its own.
+    one of its own. `maturity` is the shift of the windows; where `maturity_coverage` is set, the
+    most that it may be. `cohorts` ascend.
     """
 
     name: str
@@ -92,6 +96,8 @@ class ModelConfig:
     windows: tuple[Duration, ...]
     windows_by: str
     maturity: Duration
+    maturity_coverage: float | None
+    cohorts: tuple[Duration, ...]
     label_policy: LabelPolicy
     max_label_delay: Duration | None
     retention: Duration | None
@@ -159,6 +165,7 @@ def _model(section: Section) -> ModelConfig:
     )
     labels = section.section("labels")
     features = section.section("features")
+    maturity, maturity_coverage = _maturity(section)
     model = ModelConfig(
         name=name,
         task=task,
@@ -172,7 +179,9 @@ def _model(section: Section) -> ModelConfig:
         segments=section.texts("segments"),
         windows=section.durations("windows", default=DEFAULT_WINDOWS),
         windows_by=section.choice("windows_by", WINDOWS_BY, default=WINDOWS_BY[0]),
-        maturity=section.duration("maturity", default="0s", positive=False),
+        maturity=maturity,
+        maturity_coverage=maturity_coverage,
+        cohorts=tuple(sorted(section.durations("cohorts", default=()), key=lambda d: d.seconds)),
         label_policy=LabelPolicy(
             section.choice("label_policy", [p.value for p in LabelPolicy], default="latest")
         ),
@@ -188,16 +197,45 @@ def _model(section: Section) -> ModelConfig:
             features.refuse(f"{sorted(both)[0]!r} is both numeric and categorical; choose one")
     section.finish()
     _check_baselines(section, model)
+    _check_ages(section, model)
     _check_retention(section, model)
     return model
 
 
+def _maturity(section: Section) -> tuple[Duration, float | None]:
+    """Return the shift of the windows; or the most that it may be, and the coverage wanted."""
+    if section.is_mapping("maturity"):
+        auto = section.required_section("maturity", example="maturity: {coverage: 0.9, max: 30d}")
+        coverage = auto.number("coverage", default=AUTO_COVERAGE)
+        if not 0 < coverage < 1:
+            auto.refuse(f"expected a share between 0 and 1, found {coverage:g}", key="coverage")
+        longest = auto.duration("max", default=AUTO_MAX.text)
+        auto.finish()
+        return longest, coverage
+    if section.text("maturity", default="0s", expected="a duration or auto") == AUTO:
+        return AUTO_MAX, AUTO_COVERAGE
+    return section.duration("maturity", default="0s", positive=False), None
+
+
+def _check_ages(section: Section, model: ModelConfig) -> None:
+    """Refuse what goes by the age of a prediction where windows go by the time of its label."""
+    asked = {"maturity": model.maturity_coverage is not None, "cohorts": bool(model.cohorts)}
+    for key in asked if model.windows_by == "label_timestamp" else ():
+        if asked[key]:
+            section.refuse(
+                "this goes by the age of predictions, and `windows_by: label_timestamp` places "
+                "them by their labels; remove one of the two",
+                key=key,
+            )
+
+
 def _check_retention(section: Section, model: ModelConfig) -> None:
     reach = max(w.seconds for w in model.windows) + model.maturity.seconds
+    reach = max([reach, *(cohort.seconds for cohort in model.cohorts)])
     if model.retention is not None and model.retention.seconds < reach:
         section.refuse(
-            f"{model.retention.text} is less than the longest window and the maturity together; "
-            "keep rows for as long as they count",
+            f"{model.retention.text} is less than the longest window and the maturity together, "
+            "or than the oldest cohort; keep rows for as long as they count",
             key="retention",
         )
 

@@ -10,15 +10,19 @@ from model_exporter.catalogue import SCORE_BY_KEY, SCORES, ScoreFamily
 from model_exporter.distribution import CategoricalDistribution, NumericDistribution
 from model_exporter.drift import STATISTICS
 from model_exporter.job import decode
+from model_exporter.job.cohorts import Estimates, cohorts_of, put_cohort
 from model_exporter.job.columns import feature_names
 from model_exporter.job.config import Expectation, ModelConfig
+from model_exporter.job.delays import put_delays
 from model_exporter.job.detection import put_verdict, subjects, window_significance
 from model_exporter.job.estimate import put_estimates
+from model_exporter.job.maturity import maturity_of
+from model_exporter.job.selection import put_selection
 from model_exporter.job.snapshot import Histogram, Snapshot
 from model_exporter.job.statements import DELAY_EDGES, WAITING
 from model_exporter.job.store import LABELS, PREDICTIONS, Store
 from model_exporter.job.values import read_values
-from model_exporter.job.windows import Group, Totals, WindowReader, WindowTotals
+from model_exporter.job.windows import Group, Totals, WindowReader, WindowTotals, windows_of
 from model_exporter.records import ALL_VERSIONS, Estimate, LabelOutcome, Subject, Task
 from model_exporter.scores import SCORES as SCORE_FUNCTIONS
 
@@ -32,8 +36,6 @@ first (three minutes of a day), or when it has this many more or fewer rows, or 
 
 REASONS = {PREDICTIONS: ("id", "timestamp", "prediction"), LABELS: ("id", "timestamp", "label")}
 """What a row can be refused for; the first that applies counts."""
-
-Estimates = dict[str, dict[tuple[str, ...], Estimate]]
 
 
 class FromRows(NamedTuple):
@@ -66,9 +68,16 @@ def evaluate(reader: WindowReader, kept: Kept | None = None) -> Snapshot:
     snapshot = Snapshot()
     store, model = reader.store, reader.store.model
     kept = {} if kept is None else kept
-    for window in reader.read():
+    maturity = maturity_of(store)
+    snapshot.put("model_maturity_seconds", (model.name,), maturity / MICROSECONDS)
+    cohorts = cohorts_of(model, store.now)
+    for window in reader.read(windows_of(model, store.now, maturity=maturity) | cohorts):
+        if window.text in cohorts:
+            _cohort(snapshot, model, window)
+            continue
         for group, totals in window.groups.items():
             _window(snapshot, model, window.text, group, totals)
+        _labels(snapshot, model, window)
         if _is_due(window, kept.get(window.text)):
             part = Snapshot()
             put_estimates(part, store, window, served=snapshot)
@@ -119,6 +128,25 @@ def _window(
             _put_estimate(snapshot, family, (*labels, *extra), estimate)
     for expectation in model.expectations:
         _judge(snapshot, model, expectation, labels, estimates)
+
+
+def _cohort(snapshot: Snapshot, model: ModelConfig, cohort: WindowTotals) -> None:
+    for group, totals in cohort.groups.items():
+        if not group.segment:
+            estimates = _scores(model, totals) if totals.count("labeled") else {}
+            labels = (model.name, group.version, cohort.text)
+            average = decode.DEFAULT_AVERAGE.get(model.task, "")
+            put_cohort(snapshot, labels, totals, estimates, average=average)
+
+
+def _labels(snapshot: Snapshot, model: ModelConfig, window: WindowTotals) -> None:
+    """Say how late labels came, and which rows got one; whole model only."""
+    for group, totals in window.groups.items():
+        if not group.segment:
+            labels = (model.name, group.version, window.text)
+            put_delays(snapshot, labels, totals.keys("delay"))
+            if model.windows_by == "prediction_timestamp":
+                put_selection(snapshot, model, labels, totals)
 
 
 def _scores(model: ModelConfig, totals: Totals) -> Estimates:

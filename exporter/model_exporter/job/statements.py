@@ -20,7 +20,7 @@ from model_exporter.job.columns import (
 from model_exporter.job.config import ModelConfig
 from model_exporter.records import LabelOutcome, LabelPolicy, Task
 
-SCHEMA_VERSION = "3"
+SCHEMA_VERSION = "4"
 HOUR = 3_600_000_000
 """Microseconds. The slot of a tile is the hour of its rows, counted from 1970."""
 DELAY_EDGES = (60, 300, 900, 3_600, 21_600, 86_400, 259_200, 604_800, 2_592_000, 7_776_000)
@@ -49,7 +49,8 @@ def create(model: ModelConfig) -> list[str]:
         **_TABLES,
         "prediction": _definitions(prediction_columns(model)),
         "label": f"key UHUGEINT, ts BIGINT, {label}, arrived BIGINT",
-        "labeled": f"{_definitions(_outcome_columns(model))}, time BIGINT, {label}",
+        "labeled": f"{_definitions(_outcome_columns(model))}, time BIGINT, first_ts BIGINT, "
+        f"{label}",
     }
     return [
         "DELETE FROM meta",
@@ -282,7 +283,7 @@ def difference(of: str, sides: Sequence[str]) -> str:
 
 def keep_labeled(model: ModelConfig) -> list[str]:
     """Return the statements that bring the table `labeled` up to date."""
-    columns = f"{_names(_outcome_columns(model))}, time, label"
+    columns = f"{_names(_outcome_columns(model))}, time, first_ts, label"
     return [
         "DELETE FROM labeled WHERE key IN (SELECT key FROM delta_labeled WHERE sign < 0)",
         f"INSERT INTO labeled BY NAME SELECT {columns} FROM delta_labeled WHERE sign > 0",

@@ -25,6 +25,7 @@ import ibis.expr.types as ir
 from model_exporter.job.bins import bin_of, out_of_range
 from model_exporter.job.columns import feature_names, prediction_columns, score_classes
 from model_exporter.job.config import ModelConfig
+from model_exporter.job.delays import delay_bucket
 from model_exporter.job.losses import (
     FIXED_EXPONENT,
     calibration_bin,
@@ -82,6 +83,7 @@ def compile_tiles(model: ModelConfig) -> TileSql:
                 ibis.union(
                     _count(rows, "labeled"),
                     _bins(_whole(labeled), labeled.label, Subject.LABEL, "", model),
+                    *_of_labeled(labeled, model),
                 )
             ),
             sums=_sql(ibis.union(*(_sum(rows, name, term) for name, term in terms.items()))),
@@ -91,7 +93,7 @@ def compile_tiles(model: ModelConfig) -> TileSql:
     return TileSql(
         cells=_sql(cells),
         predicted=_sql(_predicted(predicted, model)),
-        labeled=_sql(_counts_of(table, model)),
+        labeled=_sql(ibis.union(_counts_of(table, model), *_of_labeled(labeled, model))),
         sums=_sql(_sums_of(table, model)),
     )
 
@@ -106,6 +108,7 @@ def row_schema(model: ModelConfig, *, features: bool) -> dict[str, str]:
     }
     if not features:
         columns["label"] = "float64" if model.task is Task.REGRESSION else "string"
+        columns |= {"ts": _INT, "first_ts": _INT}
     return {"sign": _INT, "slot": _INT, **columns}
 
 
@@ -145,6 +148,18 @@ def _predicted(delta: ir.Table, model: ModelConfig) -> ir.Table:
     for i, name in enumerate(score_classes(model)):
         parts.append(_bins(whole, whole[f"p{i}"], Subject.SCORE, name, model))
     return ibis.union(*parts)
+
+
+def _of_labeled(delta: ir.Table, model: ModelConfig) -> list[ir.Table]:
+    """Count the delays of labels, and what was predicted for the rows that have one."""
+    rows = _whole(delta)
+    values = [(Subject.PREDICTION, "", rows.predicted)]
+    values += [(Subject.SCORE, name, rows[f"p{i}"]) for i, name in enumerate(score_classes(model))]
+    bins = [
+        _count(rows, f"labeled_{subject}", name, bin_of(rows, value, subject, name, model))
+        for subject, name, value in values
+    ]
+    return [_count(rows, "delay", key=delay_bucket(rows)), *bins]
 
 
 def _cells(rows: ir.Table, model: ModelConfig) -> ir.Table:
@@ -254,7 +269,7 @@ def score_counts(model: ModelConfig, *, exact: bool) -> str:
     The scores are `exact`, or steps on a grid of `STEPS_PER_LOG_ODDS`.
     """
     schema = row_schema(model, features=False)
-    del schema["slot"]
+    del schema["slot"], schema["first_ts"]
     rows = _by_segment(ibis.table(schema, name="scored"), model)
     parts = [
         _score(rows, name, rows[f"p{i}"], name or str(model.positive_label), exact=exact)

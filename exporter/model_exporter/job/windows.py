@@ -1,6 +1,7 @@
 """Windows as sums of tiles.
 
-A window is (end - length, end]. The hours that lie inside it whole come from tiles; what is left
+A window is (end - length, end], a cohort (now - oldest, now - youngest]: both are intervals of
+time, and read as such. The hours that lie inside it whole come from tiles; what is left
 at its two ends is computed from rows, so that a window is exact to the microsecond.
 
 The sums of the whole hours are kept from one evaluation to the next: what was added to the tiles
@@ -101,7 +102,7 @@ Groups = dict[Group, Totals]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WindowTotals:
-    """All groups of one window, pooled versions included."""
+    """All groups of one interval, a window or a cohort; pooled versions included."""
 
     text: str
     interval: Interval
@@ -125,24 +126,25 @@ class WindowReader:
         self._steps = score_counts(model, exact=False) if scored else None
         self._sums: dict[str, tuple[Interval, Groups]] = {}
 
-    def read(self) -> Iterator[WindowTotals]:
-        """Yield the totals of each of the model's windows as of `store.now`."""
-        model = self.store.model
-        end = self.store.now - model.maturity.microseconds + 1
-        intervals = [(end - window.microseconds, end) for window in model.windows]
-        pieces = _pieces(intervals)
+    def read(self, intervals: Mapping[str, Interval]) -> Iterator[WindowTotals]:
+        """Yield the totals of each interval as of `store.now`.
+
+        `intervals` are half-open, in microseconds, by a text of their own each: under the same one
+        the next reading begins with the sums of this.
+        """
+        pieces = _pieces(intervals.values())
         fresh = self._fresh()
         self._sums, before = {}, self._sums  # where reading fails, all is read anew
         sums = {
-            window.text: self._whole_hours(_whole_hours(interval), before.get(window.text), fresh)
-            for window, interval in zip(model.windows, intervals, strict=True)
+            text: self._whole_hours(_whole_hours(interval), before.get(text), fresh)
+            for text, interval in intervals.items()
         }
         self.store.watch()
         with self.store.pieces(pieces):
-            for window, interval in zip(model.windows, intervals, strict=True):
-                groups = self._with_ends(sums[window.text][1], interval, pieces)
+            for text, interval in intervals.items():
+                groups = self._with_ends(sums[text][1], interval, pieces)
                 self._rank(groups, interval)
-                yield WindowTotals(window.text, interval, _pool(groups, model))
+                yield WindowTotals(text, interval, _pool(groups, self.store.model))
         self._sums = sums
 
     def _fresh(self) -> bool:
@@ -212,9 +214,10 @@ class WindowReader:
         _read_scores(self.store, self._exact, rows, groups)
 
 
-def read_windows(store: Store) -> Iterator[WindowTotals]:
-    """Yield the totals of each of the model's windows, once."""
-    return WindowReader(store).read()
+def windows_of(model: ModelConfig, now: int, *, maturity: int) -> dict[str, Interval]:
+    """Return the interval of each of the model's windows; times in microseconds."""
+    end = now - maturity + 1
+    return {window.text: (end - window.microseconds, end) for window in model.windows}
 
 
 def _overlap(one: Interval, other: Interval) -> bool:
