@@ -16,7 +16,8 @@ from model_exporter.job import decode
 from model_exporter.job.config import load
 from model_exporter.job.losses import EXPONENT_BITS, MANTISSA_BITS, exact
 from model_exporter.job.store import Store
-from model_exporter.job.windows import Group, WindowReader, windows_of
+from model_exporter.job.totals import Group
+from model_exporter.job.windows import WindowReader, windows_of
 from model_exporter.records import Task
 from model_exporter.scores import SCORES
 from model_exporter.scores.statistics import statistics_from_rows

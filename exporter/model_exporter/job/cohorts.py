@@ -10,7 +10,7 @@ from itertools import pairwise
 from model_exporter.catalogue import SCORES
 from model_exporter.job.config import ModelConfig
 from model_exporter.job.snapshot import Snapshot
-from model_exporter.job.windows import Interval, Totals
+from model_exporter.job.totals import Interval, Totals
 from model_exporter.records import Estimate
 
 Estimates = dict[str, dict[tuple[str, ...], Estimate]]

@@ -8,7 +8,7 @@ from model_exporter.drift import Comparison
 from model_exporter.job.columns import binary_classes, known_classes, score_classes
 from model_exporter.job.config import ModelConfig
 from model_exporter.job.losses import exact
-from model_exporter.job.windows import Totals
+from model_exporter.job.totals import Totals
 from model_exporter.records import OTHER, Task
 from model_exporter.scores.statistics import (
     CALIBRATION_BINS,

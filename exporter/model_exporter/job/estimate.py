@@ -13,8 +13,9 @@ from model_exporter.job import decode
 from model_exporter.job.config import ModelConfig
 from model_exporter.job.snapshot import LabelValues, Snapshot
 from model_exporter.job.store import Store
+from model_exporter.job.totals import Group, Totals
 from model_exporter.job.unlabelled import read_expected, read_labelled_bins
-from model_exporter.job.windows import Group, Totals, WindowTotals
+from model_exporter.job.windows import WindowTotals
 from model_exporter.records import ALL_VERSIONS, Subject, Task
 from model_exporter.scores.score import Estimates
 

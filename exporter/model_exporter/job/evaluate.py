@@ -21,8 +21,9 @@ from model_exporter.job.selection import put_selection
 from model_exporter.job.snapshot import Histogram, Snapshot
 from model_exporter.job.statements import DELAY_EDGES, WAITING
 from model_exporter.job.store import LABELS, PREDICTIONS, Store
+from model_exporter.job.totals import Group, Totals
 from model_exporter.job.values import read_values
-from model_exporter.job.windows import Group, Totals, WindowReader, WindowTotals, windows_of
+from model_exporter.job.windows import WindowReader, WindowTotals, windows_of
 from model_exporter.records import ALL_VERSIONS, Estimate, LabelOutcome, Subject, Task
 from model_exporter.scores import SCORES as SCORE_FUNCTIONS
 

@@ -16,7 +16,7 @@ from model_exporter.drift.psi import psi
 from model_exporter.job.columns import score_classes
 from model_exporter.job.config import ModelConfig
 from model_exporter.job.snapshot import Snapshot
-from model_exporter.job.windows import Totals
+from model_exporter.job.totals import Totals
 from model_exporter.records import OTHER, Subject, Task
 
 NOT_NUMBERS = (str(MISSING), str(INVALID))

@@ -264,12 +264,13 @@ def _sum(rows: ir.Table, stat: str, value: ir.Value, key: ir.Value | str = "") -
 
 
 def score_counts(model: ModelConfig, *, exact: bool) -> str:
-    """Compile rows and positives by class and score of the signed relation `scored`.
+    """Compile rows and positives by place, class and score of the signed relation `scored`.
 
     The scores are `exact`, or steps on a grid of `STEPS_PER_LOG_ODDS`.
     """
     schema = row_schema(model, features=False)
     del schema["slot"], schema["first_ts"]
+    schema["place"] = _INT
     rows = _by_segment(ibis.table(schema, name="scored"), model)
     parts = [
         _score(rows, name, rows[f"p{i}"], name or str(model.positive_label), exact=exact)
@@ -287,7 +288,7 @@ def _score(rows: ir.Table, name: str, score: ir.Value, positive: str, *, exact: 
             positive=rows.sign * truth,
         )
         .filter(score.notnull())
-        .group_by([*GROUP[:-1], "class_name", "score"])
+        .group_by(["place", *GROUP[:-1], "class_name", "score"])
         .agg(
             rows=lambda t: t.sign.sum().cast(_INT), positives=lambda t: t.positive.sum().cast(_INT)
         )

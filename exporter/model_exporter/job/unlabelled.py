@@ -18,7 +18,8 @@ from model_exporter.job.columns import binary_classes, feature_names, score_clas
 from model_exporter.job.config import ModelConfig
 from model_exporter.job.store import Store
 from model_exporter.job.tiles import row_schema
-from model_exporter.job.windows import Group, Totals, WindowTotals
+from model_exporter.job.totals import Group, Totals
+from model_exporter.job.windows import WindowTotals
 from model_exporter.records import ALL_VERSIONS, OTHER, Subject, Task
 from model_exporter.reference_errors import Calibration
 

@@ -1,0 +1,203 @@
+"""Totals of tiles, and how they are read: many ranges of time in one query of each kind."""
+
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_exporter.job.columns import score_classes
+from model_exporter.job.statements import HOUR
+from model_exporter.job.store import Store
+from model_exporter.job.tiles import score_counts
+
+Interval = tuple[int, int]
+"""Half-open."""
+Steps = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The rows that a set of totals is about; segment ``""`` is the whole model."""
+
+    version: str
+    segment: str = ""
+    segment_value: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class Totals:
+    """Tiles of a group, added up.
+
+    Attributes
+    ----------
+    counts
+        Rows by (statistic, name, key).
+    sums
+        By (statistic, key): rows, and whole numbers by exponent (see `losses`).
+    scores
+        By class: score (or step), rows and positives; shape (3, m), scores ascending.
+    """
+
+    counts: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    sums: dict[tuple[str, str], tuple[int, dict[int, int]]] = field(default_factory=dict)
+    scores: dict[str, Steps] = field(default_factory=dict)
+
+    def count(self, stat: str, name: str = "", key: str = "") -> int:
+        """Return rows of one kind."""
+        return self.counts.get((stat, name, key), 0)
+
+    def keys(self, stat: str, name: str = "") -> dict[str, int]:
+        """Return rows by key."""
+        return {k: n for (s, m, k), n in self.counts.items() if s == stat and m == name and n}
+
+    def add(self, other: "Totals", sign: int = 1) -> None:
+        """Add the totals of other rows, or take them away."""
+        for place, count in other.counts.items():
+            total = self.counts.get(place, 0) + sign * count
+            if total:
+                self.counts[place] = total
+            else:
+                self.counts.pop(place, None)
+        for term, (rows, parts) in other.sums.items():
+            known, totals = self.sums.get(term, (0, {}))
+            merged = dict(totals)
+            for exponent, whole in parts.items():
+                merged[exponent] = merged.get(exponent, 0) + sign * whole
+            if known + sign * rows:
+                self.sums[term] = (known + sign * rows, merged)
+            else:
+                self.sums.pop(term, None)
+        for name, steps in other.scores.items():
+            signed = steps * np.array([[1], [sign], [sign]])
+            merged_steps = _merge_steps(np.hstack([self.scores.get(name, NO_STEPS), signed]))
+            if merged_steps.size:
+                self.scores[name] = merged_steps
+            else:
+                self.scores.pop(name, None)
+
+
+NO_STEPS: Steps = np.empty((3, 0))
+Groups = dict[Group, Totals]
+
+
+def _merge_steps(steps: Steps) -> Steps:
+    values, place = np.unique(steps[0], return_inverse=True)
+    rows = np.bincount(place, weights=steps[1], minlength=values.size)
+    positives = np.bincount(place, weights=steps[2], minlength=values.size)
+    left = (rows != 0) | (positives != 0)
+    return np.vstack([values[left], rows[left], positives[left]])
+
+
+def add_all(groups: Groups, found: Groups, sign: int = 1) -> None:
+    """Add the totals of other rows to those of each group, or take them away."""
+    for group, totals in found.items():
+        known = groups.setdefault(group, Totals())
+        known.add(totals, sign)
+        if not (known.counts or known.sums or known.scores):
+            del groups[group]
+
+
+def cut(ranges: Iterable[Interval]) -> list[Interval]:
+    """Return disjoint intervals of which each range is made."""
+    known = list(ranges)
+    bounds = sorted({bound for part in known for bound in part})
+    return [part for part in itertools.pairwise(bounds) if any(within(part, r) for r in known)]
+
+
+def within(part: Interval, whole: Interval) -> bool:
+    """Tell whether an interval lies inside another."""
+    return whole[0] <= part[0] and part[1] <= whole[1]
+
+
+class TotalsReader:
+    """Reads the totals of disjoint intervals from the tiles and rows of a store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        scored = bool(score_classes(store.model))
+        self._exact = score_counts(store.model, exact=True) if scored else ""
+        self._steps = score_counts(store.model, exact=False) if scored else ""
+
+    def hours(self, hours: Sequence[Interval]) -> list[Groups]:
+        """Return the totals of ranges of hours, by steps of the grid of scores."""
+        times = [(first * HOUR, last * HOUR) for first, last in hours]
+        return self._read("", hours, lambda: _placed("labeled", "time", times, sign=True))
+
+    def fresh(self, hours: Sequence[Interval]) -> list[Groups]:
+        """Return what was added to the tiles of ranges of hours since they are watched."""
+        return self._read("fresh_", hours, lambda: _placed("fresh_labeled", "slot", hours))
+
+    def pieces(self, count: int) -> list[Groups]:
+        """Return the totals of each piece that the store provides now."""
+        slots = [(i, i + 1) for i in range(count)]
+        return self._read("piece_", slots, lambda: _placed("delta_labeled", "slot", slots))
+
+    def ranked(self, times: Sequence[Interval]) -> list[Groups]:
+        """Return the scores themselves of intervals of time, in microseconds."""
+        found: list[Groups] = [{} for _ in times]
+        if times and self._exact:
+            self._add_scores(found, self._exact, _placed("labeled", "time", times, sign=True))
+        return found
+
+    def _read(
+        self, prefix: str, slots: Sequence[Interval], rows: Callable[[], str]
+    ) -> list[Groups]:
+        found: list[Groups] = [{} for _ in slots]
+        if slots:
+            self._add_counts(found, _placed(f"{prefix}counts", "slot", slots))
+            self._add_sums(found, _placed(f"{prefix}sums", "slot", slots))
+            if self._steps:
+                self._add_scores(found, self._steps, rows())
+        return found
+
+    def _add_counts(self, found: list[Groups], rows: str) -> None:
+        sql = (
+            "SELECT place, version, segment, segment_value, stat, name, key, "
+            f"CAST(sum(value) AS BIGINT) FROM ({rows}) GROUP BY ALL HAVING sum(value) <> 0"
+        )
+        for place, version, segment, value, stat, name, key, count in self._store.query(sql):
+            totals = found[place].setdefault(Group(version, segment, value), Totals())
+            totals.counts[stat, name, key] = count
+
+    def _add_sums(self, found: list[Groups], rows: str) -> None:
+        sql = (
+            "SELECT place, version, segment, segment_value, stat, key, exponent, sum(value), "
+            f"CAST(sum(rows) AS BIGINT) FROM ({rows}) GROUP BY ALL"
+        )
+        for place, version, segment, value, stat, key, *sums in self._store.query(sql):
+            exponent, whole, count = sums
+            totals = found[place].setdefault(Group(version, segment, value), Totals())
+            known, parts = totals.sums.setdefault((stat, key), (0, {}))
+            parts[exponent] = int(whole)
+            totals.sums[stat, key] = (known + count, parts)
+
+    def _add_scores(self, found: list[Groups], counts: str, rows: str) -> None:
+        """Add the scores of signed rows, by the query of `tiles.score_counts`."""
+        columns = "place, version, segment, segment_value, class_name, score"
+        read = self._store.arrays(
+            f"WITH scored AS ({rows}) SELECT {columns}, rows, positives FROM ({counts}) "
+            f"WHERE rows <> 0 OR positives <> 0 ORDER BY {columns}"
+        )
+        names = [read[c] for c in columns.split(", ")[:-1]]
+        steps = np.vstack([read["score"], read["rows"], read["positives"]]).astype(np.float64)
+        size = steps.shape[1]
+        changed = np.zeros(size, dtype=bool)
+        for column in names:
+            changed[1:] |= column[1:] != column[:-1]
+        for part in np.split(np.arange(size), np.flatnonzero(changed)):
+            if part.size:
+                place, version, segment, value, name = (column[part[0]] for column in names)
+                totals = found[place].setdefault(Group(version, segment, value), Totals())
+                totals.scores[name] = steps[:, part]
+
+
+def _placed(table: str, column: str, ranges: Sequence[Interval], *, sign: bool = False) -> str:
+    """Return the query of the rows of each range, with its place; `sign` has all count once."""
+    more = "CAST(1 AS BIGINT) AS sign, " if sign else ""
+    return " UNION ALL ".join(
+        f"SELECT CAST({i} AS BIGINT) AS place, {more}* FROM {table} "
+        f"WHERE {column} >= {first} AND {column} < {last}"
+        for i, (first, last) in enumerate(ranges)
+    )
