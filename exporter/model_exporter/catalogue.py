@@ -78,6 +78,18 @@ class ScoreFamily:
     better: Better
 
 
+@dataclass(frozen=True, slots=True)
+class MeasureFamily:
+    """A value with its interval: three families that always come together, with the same labels."""
+
+    name: str
+    lower: str
+    upper: str
+    unit: str
+    help: str
+    labels: tuple[str, ...]
+
+
 COUNTER, GAUGE, HISTOGRAM = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM
 SIDECAR, JOB = Side.SIDECAR, Side.JOB
 HIGHER, LOWER, ZERO = Better.HIGHER, Better.LOWER, Better.ZERO
@@ -86,6 +98,7 @@ INFINITE = float("inf")
 MODEL = ("model_name", "model_version")
 WINDOW = ("model_name", "model_version", "window", "segment", "segment_value")
 DRIFT = ("model_name", "model_version", "window", "subject", "feature")
+BIN_WINDOW = ("model_name", "model_version", "window", "bin")
 FEATURE_WINDOW = ("model_name", "model_version", "window", "feature")
 
 # fmt: off
@@ -133,6 +146,9 @@ JOB_FAMILIES = (
     Family("model_labels_waiting", GAUGE, "records", "Label records whose prediction is not known yet; with those of the ledger, all that were read.", ("model_name",), JOB),
     Family("model_expectation_threshold", GAUGE, "1", "Bound that the configuration expects a score to keep; bound is min or max.", ("model_name", "score", "bound"), JOB),
     Family("model_expectation_violated", GAUGE, "1", "1 where the whole confidence interval of a score lies beyond its expected bound, else 0.", (*WINDOW, "score", "bound"), JOB),
+    Family("model_calibration_bin_rows", GAUGE, "rows", "Labelled predictions in the window by bin of the score, whole model; bin is its range.", BIN_WINDOW, JOB),
+    Family("model_calibration_bin_score", GAUGE, "ratio", "Mean score of the rows of a calibration bin; of the predicted class if multiclass.", BIN_WINDOW, JOB),
+    Family("model_window_value", GAUGE, "1", "Sum of what the labelled predictions in the window are worth by the configured values, in their unit.", WINDOW, JOB),
     Family("model_drift_psi", GAUGE, "nats", "Population stability index against the baseline, on the baseline's bins.", DRIFT, JOB),
     Family("model_drift_ks", GAUGE, "ratio", "Two-sample Kolmogorov-Smirnov statistic against the baseline; on values where both sides have them, else on bins.", DRIFT, JOB),
     Family("model_drift_ks_p_value", GAUGE, "ratio", "Asymptotic p-value of model_drift_ks; only where it was computed on values.", DRIFT, JOB),
@@ -181,6 +197,15 @@ SCORES = (
     ScoreFamily("bias", "model_bias", "model_bias_lower", "model_bias_upper", "model_baseline_bias", "label", "Mean of prediction minus label", (), (-INFINITE, INFINITE), ZERO),
 )
 
+MEASURES = (
+    MeasureFamily("model_threshold_precision_ratio", "model_threshold_precision_ratio_lower", "model_threshold_precision_ratio_upper", "ratio", "Precision if rows were predicted positive from this score on", (*WINDOW, "threshold")),
+    MeasureFamily("model_threshold_recall_ratio", "model_threshold_recall_ratio_lower", "model_threshold_recall_ratio_upper", "ratio", "Recall if rows were predicted positive from this score on", (*WINDOW, "threshold")),
+    MeasureFamily("model_threshold_specificity_ratio", "model_threshold_specificity_ratio_lower", "model_threshold_specificity_ratio_upper", "ratio", "Specificity if rows were predicted positive from this score on", (*WINDOW, "threshold")),
+    MeasureFamily("model_threshold_f1_ratio", "model_threshold_f1_ratio_lower", "model_threshold_f1_ratio_upper", "ratio", "F1 if rows were predicted positive from this score on", (*WINDOW, "threshold")),
+    MeasureFamily("model_calibration_bin_observed_ratio", "model_calibration_bin_observed_ratio_lower", "model_calibration_bin_observed_ratio_upper", "ratio", "Share of positive labels among the rows of a calibration bin; of right predictions if multiclass", BIN_WINDOW),
+    MeasureFamily("model_value_mean", "model_value_mean_lower", "model_value_mean_upper", "1", "Mean of what a labelled prediction is worth by the configured values, in their unit", WINDOW),
+)
+
 
 def _families_of(score: ScoreFamily) -> tuple[Family, ...]:
     window = (*WINDOW, *score.extra)
@@ -190,6 +215,14 @@ def _families_of(score: ScoreFamily) -> tuple[Family, ...]:
         Family(score.upper, GAUGE, score.unit, f"{score.help}: upper end of the 95 % confidence interval.", window, JOB),
         Family(score.baseline, GAUGE, score.unit, f"{score.help}: on the baseline's rows.", (*MODEL, *score.extra), JOB),
     )
+
+
+def _families_with_bounds(measure: MeasureFamily) -> tuple[Family, ...]:
+    return (
+        Family(measure.name, GAUGE, measure.unit, f"{measure.help}.", measure.labels, JOB),
+        Family(measure.lower, GAUGE, measure.unit, f"{measure.help}: lower end of the 95 % confidence interval.", measure.labels, JOB),
+        Family(measure.upper, GAUGE, measure.unit, f"{measure.help}: upper end of the 95 % confidence interval.", measure.labels, JOB),
+    )
 # fmt: on
 
 
@@ -197,6 +230,8 @@ FAMILIES: tuple[Family, ...] = (
     *SIDECAR_FAMILIES,
     *JOB_FAMILIES,
     *(family for score in SCORES for family in _families_of(score)),
+    *(family for measure in MEASURES for family in _families_with_bounds(measure)),
 )
 BY_NAME: dict[str, Family] = {family.name: family for family in FAMILIES}
+MEASURE_BY_NAME: dict[str, MeasureFamily] = {measure.name: measure for measure in MEASURES}
 SCORE_BY_KEY: dict[str, ScoreFamily] = {score.key: score for score in SCORES}

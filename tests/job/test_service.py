@@ -14,6 +14,9 @@ from model_exporter.catalogue import FAMILIES, Side
 from model_exporter.errors import ConfigError
 from model_exporter.job.service import Service
 
+MEASURES = {"binary": {"thresholds": [0.3, 0.7], "value": {"tp": 12, "fp": -3}}}
+"""What a model is asked to serve beyond its scores."""
+
 
 class Setting:
     """A configuration with one model of each task, its files, and a running service."""
@@ -72,6 +75,7 @@ class Setting:
         ).save(directory / "baseline.json")
         score = {"binary": "accuracy", "multiclass": "f1", "regression": "mae"}[task]
         return {
+            **MEASURES.get(task, {}),
             "name": task,
             "task": task,
             "baseline": f"{task}/baseline.json",

@@ -2,7 +2,14 @@
 
 from collections.abc import Iterable
 
-from model_exporter.catalogue import JOB_FAMILIES, MODEL, SCORES, SIDECAR_FAMILIES, Family
+from model_exporter.catalogue import (
+    JOB_FAMILIES,
+    MEASURES,
+    MODEL,
+    SCORES,
+    SIDECAR_FAMILIES,
+    Family,
+)
 
 BEGIN = "<!-- metrics:begin -->"
 END = "<!-- metrics:end -->"
@@ -22,6 +29,9 @@ def render() -> str:
         " the whole) and those named. Each `X` comes with `X_lower` and `X_upper`, its 95 %"
         " confidence interval, and with its value on the baseline's rows.",
         _scores(),
+        "**Measures, from the exporter job**, most where the configuration asks for them. Each `X`"
+        " comes with `X_lower` and `X_upper`.",
+        _measures(),
         END,
     )
     return "\n\n".join(parts)
@@ -49,6 +59,14 @@ def _scores() -> str:
         for score in SCORES
     )
     return "\n".join(("| metric | labels | | baseline |", "| --- | --- | --- | --- |", *rows))
+
+
+def _measures() -> str:
+    rows = (
+        f"| `{measure.name}` | {_further(measure.labels)} | {measure.help} |"
+        for measure in MEASURES
+    )
+    return "\n".join(("| metric | labels | |", "| --- | --- | --- |", *rows))
 
 
 def _further(labels: tuple[str, ...]) -> str:

@@ -14,6 +14,7 @@ from model_exporter.baseline import Baseline
 from model_exporter.catalogue import SCORE_BY_KEY
 from model_exporter.distribution import category_text
 from model_exporter.errors import BaselineError
+from model_exporter.job.scoring import Scoring, read_scoring
 from model_exporter.job.sources import SOURCE_TYPES
 from model_exporter.job.yaml_section import Duration, Section, read_section
 from model_exporter.records import ALL_VERSIONS, LabelPolicy, Task
@@ -81,6 +82,7 @@ class ModelConfig:
     max_label_delay: Duration | None
     retention: Duration | None
     expectations: tuple[Expectation, ...]
+    scoring: Scoring
 
     def baseline(self, version: str) -> Baseline | None:
         """Return the baseline of a version; for `ALL_VERSIONS`, the one that all share."""
@@ -163,6 +165,7 @@ def _model(section: Section) -> ModelConfig:
         max_label_delay=section.optional_duration("max_label_delay"),
         retention=section.optional_duration("retention"),
         expectations=_expectations(section),
+        scoring=read_scoring(section, task),
     )
     if features:
         features.finish()

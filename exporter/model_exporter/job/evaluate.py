@@ -11,6 +11,7 @@ from model_exporter.drift import STATISTICS
 from model_exporter.job import decode
 from model_exporter.job.columns import feature_names, score_classes
 from model_exporter.job.config import Expectation, ModelConfig
+from model_exporter.job.measures import put_measures
 from model_exporter.job.snapshot import Histogram, Snapshot
 from model_exporter.job.statements import DELAY_EDGES, WAITING
 from model_exporter.job.store import LABELS, PREDICTIONS, Store
@@ -18,6 +19,7 @@ from model_exporter.job.values import read_values
 from model_exporter.job.windows import Group, Totals, WindowReader, WindowTotals
 from model_exporter.records import Estimate, LabelOutcome, Subject, Task
 from model_exporter.scores import SCORES as SCORE_FUNCTIONS
+from model_exporter.scores.statistics import Statistics
 
 MICROSECONDS = 1_000_000
 ZERO_FILLED_CLASSES = 20
@@ -63,7 +65,9 @@ def _window(
         return
     if model.task is not Task.REGRESSION:
         _confusion(snapshot, model, labels, totals)
-    estimates = _scores(model, totals)
+    statistics = decode.statistics(totals, model)
+    put_measures(snapshot, model, labels, statistics)
+    estimates = _scores(model, statistics)
     for family in SCORES:
         for extra, estimate in estimates.get(family.name, {}).items():
             _put_estimate(snapshot, family, (*labels, *extra), estimate)
@@ -71,8 +75,7 @@ def _window(
         _judge(snapshot, model, expectation, labels, estimates)
 
 
-def _scores(model: ModelConfig, totals: Totals) -> Estimates:
-    statistics = decode.statistics(totals, model)
+def _scores(model: ModelConfig, statistics: Statistics) -> Estimates:
     return {
         score.name: dict(score.compute(statistics))
         for score in SCORE_FUNCTIONS

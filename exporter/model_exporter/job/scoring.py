@@ -1,0 +1,82 @@
+"""What a model is scored by beyond the scores that every model has, as the configuration says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_exporter.distribution import category_text
+from model_exporter.job.yaml_section import Section
+from model_exporter.records import Task
+
+CELLS = {
+    "tp": ("positive", "positive"),
+    "fp": ("negative", "positive"),
+    "fn": ("positive", "negative"),
+    "tn": ("negative", "negative"),
+}
+"""The cells of a binary matrix: label, then prediction."""
+OUTCOMES = ("negative", "positive")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scoring:
+    """The further measures of one model.
+
+    Attributes
+    ----------
+    thresholds
+        Scores from which on a row of a binary model would be predicted positive, by the text they
+        were written as.
+    values
+        What a row is worth, by label and predicted class (`OUTCOMES` for a binary model); 0 where
+        nothing is said. Empty where nobody asks.
+    """
+
+    thresholds: Mapping[str, float]
+    values: Mapping[tuple[str, str], float]
+
+    def matrix(self, classes: tuple[str, ...]) -> NDArray[np.float64]:
+        """Return the values of the cells in the order of some classes, shape (k, k)."""
+        return np.array([[self.values.get((a, p), 0.0) for p in classes] for a in classes])
+
+
+def read_scoring(section: Section, task: Task) -> Scoring:
+    """Read the keys of a model that ask for further measures."""
+    return Scoring(thresholds=_thresholds(section, task), values=_values(section, task))
+
+
+def _thresholds(section: Section, task: Task) -> Mapping[str, float]:
+    texts = section.texts("thresholds")
+    if texts and task is not Task.BINARY:
+        section.refuse(f"only a binary model has thresholds, this one is {task}", key="thresholds")
+    return {text: _ratio(section, "thresholds", text) for text in texts}
+
+
+def _ratio(section: Section, key: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        section.refuse(f"expected numbers from 0 to 1, found {text!r}", key=key)
+    return value
+
+
+def _values(section: Section, task: Task) -> Mapping[tuple[str, str], float]:
+    values = section.section("value")
+    if values is None:
+        return {}
+    if task is Task.REGRESSION:
+        section.refuse("a regression model has no classes to give a value to", key="value")
+    if task is Task.BINARY:
+        values.only(CELLS)
+        return {CELLS[name]: values.number(name) for name in values}
+    found = {}
+    for label in values:
+        row = values.required_section(label, example="value: {rain: {rain: 5, sun: -20}}")
+        for predicted in row:
+            cell = (category_text(label) or label, category_text(predicted) or predicted)
+            found[cell] = row.number(predicted)
+    return found
