@@ -149,6 +149,7 @@ JOB_FAMILIES = (
     Family("model_calibration_bin_rows", GAUGE, "rows", "Labelled predictions in the window by bin of the score, whole model; bin is its range.", BIN_WINDOW, JOB),
     Family("model_calibration_bin_score", GAUGE, "ratio", "Mean score of the rows of a calibration bin; of the predicted class if multiclass.", BIN_WINDOW, JOB),
     Family("model_window_value", GAUGE, "1", "Sum of what the labelled predictions in the window are worth by the configured values, in their unit.", WINDOW, JOB),
+    Family("model_window_business", GAUGE, "1", "Sum of a measure of the business over the labelled predictions in the window, in the measure's unit.", (*WINDOW, "measure"), JOB),
     Family("model_drift_psi", GAUGE, "nats", "Population stability index against the baseline, on the baseline's bins.", DRIFT, JOB),
     Family("model_drift_ks", GAUGE, "ratio", "Two-sample Kolmogorov-Smirnov statistic against the baseline; on values where both sides have them, else on bins.", DRIFT, JOB),
     Family("model_drift_ks_p_value", GAUGE, "ratio", "Asymptotic p-value of model_drift_ks; only where it was computed on values.", DRIFT, JOB),
@@ -204,6 +205,11 @@ MEASURES = (
     MeasureFamily("model_threshold_f1_ratio", "model_threshold_f1_ratio_lower", "model_threshold_f1_ratio_upper", "ratio", "F1 if rows were predicted positive from this score on", (*WINDOW, "threshold")),
     MeasureFamily("model_calibration_bin_observed_ratio", "model_calibration_bin_observed_ratio_lower", "model_calibration_bin_observed_ratio_upper", "ratio", "Share of positive labels among the rows of a calibration bin; of right predictions if multiclass", BIN_WINDOW),
     MeasureFamily("model_value_mean", "model_value_mean_lower", "model_value_mean_upper", "1", "Mean of what a labelled prediction is worth by the configured values, in their unit", WINDOW),
+    MeasureFamily("model_business_mean", "model_business_mean_lower", "model_business_mean_upper", "1", "Mean of a measure of the business over the labelled predictions that have it, in the measure's unit", (*WINDOW, "measure")),
+    MeasureFamily("model_quantile_loss", "model_quantile_loss_lower", "model_quantile_loss_upper", "label", "Mean pinball loss of a predicted quantile", (*WINDOW, "level")),
+    MeasureFamily("model_quantile_coverage_ratio", "model_quantile_coverage_ratio_lower", "model_quantile_coverage_ratio_upper", "ratio", "Share of labels at or below a predicted quantile; level is what it should be", (*WINDOW, "level")),
+    MeasureFamily("model_interval_coverage_ratio", "model_interval_coverage_ratio_lower", "model_interval_coverage_ratio_upper", "ratio", "Share of labels inside a predicted interval, ends included; level is what it should be", (*WINDOW, "level")),
+    MeasureFamily("model_interval_width", "model_interval_width_lower", "model_interval_width_upper", "label", "Mean width of a predicted interval", (*WINDOW, "level")),
 )
 
 

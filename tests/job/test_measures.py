@@ -5,10 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sklearn.metrics as oracle
-from tests.job.measuring import serve
+import yaml
+from scipy import stats
+from tests.job.measuring import NOW, Served, serve, write
 
 from model_exporter.errors import ConfigError
 from model_exporter.job import windows
+from model_exporter.job.config import load
+from model_exporter.job.once import once
 
 CLASSES = ("ant", "bee", "cat")
 
@@ -125,3 +129,125 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path, case: str) -> None:
     model, message = REFUSED[case]
     with pytest.raises(ConfigError, match=message):
         serve(tmp_path, model, {"prediction": [1]}, {"label": [1]})
+
+
+def test_business_sums(tmp_path: Path) -> None:
+    """Sum and mean of the amounts of labelled rows; what is no amount is left out."""
+    rng = np.random.default_rng(2)
+    score, predicted, label = binary(300)
+    land = rng.choice(["DE", "FR"], 300)
+    amount = np.round(rng.normal(5, 40, 200), 2)
+    written = [str(a) for a in amount]
+    written[:4] = ["", "much", "inf", "1e200"]
+    served = serve(
+        tmp_path,
+        {"task": "binary", "segments": ["land"]},
+        {"prediction": predicted, "score": score, "land": land},
+        {"label": label[:200], "amount": written, "units": [2] * 200},
+        named=({}, {"business": {"revenue_eur": "amount", "units": "units"}}),
+    )
+    known = np.arange(200) >= 4
+    total = served.get("model_window_business", measure="revenue_eur")
+    assert total == pytest.approx(amount[known].sum(), rel=1e-12)
+    lower, mean, upper = served.estimate("model_business_mean", measure="revenue_eur")
+    assert mean == pytest.approx(amount[known].mean(), rel=1e-12)
+    t = stats.t.interval(0.95, 195, mean, stats.sem(amount[known]))
+    assert (lower, upper) == pytest.approx(t, rel=1e-4)
+    assert served.estimate("model_business_mean", measure="units") == (2, 2, 2)
+    for name in ("DE", "FR"):
+        place = {"segment": "land", "segment_value": name, "measure": "revenue_eur"}
+        expected = amount[known & (land[:200] == name)].sum()
+        assert served.get("model_window_business", **place) == pytest.approx(expected, rel=1e-12)
+
+
+def labels_in_parts(directory: Path, model: dict, parts: list[dict], policy: str) -> str:
+    """Return what is served after label files came one by one."""
+    directory.mkdir()
+    predictions = {"prediction_id": ["a", "b", "c"], "timestamp": [(NOW - 9_000_000) / 1e6] * 3}
+    write(directory / "predictions.csv", predictions | {"prediction": [1, 0, 1]})
+    (directory / "labels").mkdir()
+    source = {"type": "csv", "path": "labels/*.csv", "columns": {"business": {"eur": "amount"}}}
+    config = {
+        "name": "m",
+        "predictions": {"type": "csv", "path": "predictions.csv"},
+        "labels": source,
+        "windows": ["30d"],
+        "label_policy": policy,
+        **model,
+    }
+    path = directory / "exporter.yml"
+    path.write_text(yaml.safe_dump({"models": [config]}), "utf-8")
+    text = ""
+    for i, part in enumerate(parts):
+        write(directory / "labels" / f"{i}.csv", part)
+        text, failures = once(load(path), now=NOW)
+        assert failures == []
+    return text
+
+
+@pytest.mark.parametrize(("policy", "total"), [("latest", 40 + 7 + 3), ("first", 10 + 7 + 3)])
+def test_amounts_of_corrected_labels(tmp_path: Path, policy: str, total: float) -> None:
+    """The amount is that of the record that counts, in any order, however often it is read.
+
+    A record with another amount is another record; of two at the same time and with the same
+    label, the greater amount counts, and any amount rather than none.
+    """
+    seconds = NOW / 1e6
+    records = [
+        ("a", 1, seconds - 8, 10.0),
+        ("a", 1, seconds - 7, 40.0),
+        ("b", 0, seconds - 8, ""),
+        ("b", 0, seconds - 8, 7.0),
+        ("b", 0, seconds - 8, -2.0),
+        ("c", 1, seconds - 5, 3.0),
+    ]
+    header = ("prediction_id", "label", "label_timestamp", "amount")
+
+    def part(rows: list[tuple]) -> dict:
+        return dict(zip(header, map(list, zip(*rows, strict=True)), strict=True))
+
+    for number, model in enumerate(({"task": "binary"}, {"task": "regression"})):
+        orders = [[records], [records, records[::-1]], [[r] for r in reversed(records)]]
+        texts = {
+            labels_in_parts(tmp_path / f"{number}{i}", model, list(map(part, order)), policy)
+            for i, order in enumerate(orders)
+        }
+        assert len(texts) == 1
+        served = Served(texts.pop())
+        assert served.get("model_window_business", measure="eur") == total
+        assert served.get("model_window_labeled_predictions") == 3
+        outcomes = ("matched", "corrected", "superseded", "duplicate")
+        assert sum(served.get("model_labels_total", outcome=o) for o in outcomes) == len(records)
+
+
+def test_quantiles(tmp_path: Path) -> None:
+    """Pinball loss is scikit-learn's; coverage and width are those of the rows that have both."""
+    rng = np.random.default_rng(3)
+    label = np.round(rng.normal(20, 5, 250), 1)
+    centre = np.round(label + rng.normal(0, 3, 250), 1)
+    quantiles = {0.1: centre - 3, 0.5: centre, 0.9: centre + 4}
+    columns = {f"p{level}": list(map(str, column)) for level, column in quantiles.items()}
+    columns["p0.9"][:5] = ["", "nan", "inf", "1e200", "high"]
+    label[5], label[6] = quantiles[0.1][5], quantiles[0.9][6]  # the ends belong to the interval
+    served = serve(
+        tmp_path,
+        {"task": "regression"},
+        {"prediction": centre, **columns},
+        {"label": label},
+        named=({"quantiles": {0.9: "p0.9", 0.1: "p0.1", 0.5: "p0.5"}}, {}),
+    )
+    for level, column in quantiles.items():
+        known = slice(5 if level == 0.9 else 0, None)
+        y, q = label[known], column[known]
+        place = {"level": str(level)}
+        loss = oracle.mean_pinball_loss(y, q, alpha=level)
+        lower, found, upper = served.estimate("model_quantile_loss", **place)
+        assert found == pytest.approx(loss)
+        assert lower < found < upper
+        covered = served.estimate("model_quantile_coverage_ratio", **place)
+        wilson = stats.binomtest(int((y <= q).sum()), y.size).proportion_ci(method="wilson")
+        assert covered == pytest.approx((wilson.low, (y <= q).mean(), wilson.high))
+    inside = (quantiles[0.1] <= label) & (label <= quantiles[0.9])
+    _, coverage, _ = served.estimate("model_interval_coverage_ratio", level="0.8")
+    assert coverage == pytest.approx(inside[5:].mean())
+    assert served.estimate("model_interval_width", level="0.8")[1] == pytest.approx(7)

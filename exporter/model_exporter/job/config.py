@@ -14,7 +14,7 @@ from model_exporter.baseline import Baseline
 from model_exporter.catalogue import SCORE_BY_KEY
 from model_exporter.distribution import category_text
 from model_exporter.errors import BaselineError
-from model_exporter.job.scoring import Scoring, read_scoring
+from model_exporter.job.scoring import Scoring, read_quantiles, read_scoring
 from model_exporter.job.sources import SOURCE_TYPES
 from model_exporter.job.yaml_section import Duration, Section, read_section
 from model_exporter.records import ALL_VERSIONS, LabelPolicy, Task
@@ -36,7 +36,8 @@ class SourceConfig:
     """Where predictions or labels are read from.
 
     `columns` maps our names to those of the source, `scores` a class to the column of its
-    probability. Columns in `optional` were not named by the user and may be absent.
+    probability, `quantiles` a level to that of the predicted quantile, `business` a measure to that
+    of its amount. Columns in `optional` were not named by the user and may be absent.
     """
 
     name: str
@@ -44,6 +45,8 @@ class SourceConfig:
     path: Path
     columns: Mapping[str, str]
     scores: Mapping[str, str]
+    quantiles: Mapping[str, str]
+    business: Mapping[str, str]
     optional: frozenset[str]
     place: str
 
@@ -194,6 +197,8 @@ def _predictions(section: Section, task: Task) -> SourceConfig:
         columns.refuse("`scores` is for multiclass models; name one `score` column", key="scores")
     if columns and "score" in columns and task is not Task.BINARY:
         columns.refuse(f"`score` is for binary models, this one is {task}", key="score")
+    if columns and "quantiles" in columns and task is not Task.REGRESSION:
+        columns.refuse(f"`quantiles` is for regression models, this one is {task}", key="quantiles")
     return _source(section, "predictions", PREDICTION_COLUMNS, optional=("score", "version"))
 
 
@@ -203,12 +208,15 @@ def _source(
     columns = section.section("columns")
     named = {key: columns.text(key, default=d) if columns else d for key, d in defaults.items()}
     scores = columns.mapping("scores") if columns else {}
+    predictions = name == "predictions"
     source = SourceConfig(
         name=name,
         type=section.choice("type", SOURCE_TYPES),
         path=_resolve(section, section.text("path", expected="a file or a glob")),
         columns=named,
         scores={category_text(text) or text: column for text, column in scores.items()},
+        quantiles=read_quantiles(columns) if columns and predictions else {},
+        business=columns.mapping("business") if columns and not predictions else {},
         optional=frozenset(key for key in optional if columns is None or key not in columns),
         place=f"{section.path}:{section.line}: {section.key}",
     )

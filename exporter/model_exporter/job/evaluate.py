@@ -66,7 +66,7 @@ def _window(
     if model.task is not Task.REGRESSION:
         _confusion(snapshot, model, labels, totals)
     statistics = decode.statistics(totals, model)
-    put_measures(snapshot, model, labels, statistics)
+    put_measures(snapshot, model, labels, totals, statistics)
     estimates = _scores(model, statistics)
     for family in SCORES:
         for extra, estimate in estimates.get(family.name, {}).items():

@@ -47,6 +47,15 @@ def read_scoring(section: Section, task: Task) -> Scoring:
     return Scoring(thresholds=_thresholds(section, task), values=_values(section, task))
 
 
+def read_quantiles(columns: Section) -> Mapping[str, str]:
+    """Read which column holds the predicted quantile of which level, in ascending order."""
+    given = columns.mapping("quantiles")
+    levels = {text: _ratio(columns, "quantiles", text) for text in given}
+    if not all(0 < level < 1 for level in levels.values()):
+        columns.refuse("a level lies between 0 and 1, as 0.1 or 0.9", key="quantiles")
+    return {str(levels[text]): given[text] for text in sorted(given, key=levels.__getitem__)}
+
+
 def _thresholds(section: Section, task: Task) -> Mapping[str, float]:
     texts = section.texts("thresholds")
     if texts and task is not Task.BINARY:
