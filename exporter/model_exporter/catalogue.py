@@ -150,6 +150,7 @@ JOB_FAMILIES = (
     Family("model_calibration_bin_score", GAUGE, "ratio", "Mean score of the rows of a calibration bin; of the predicted class if multiclass.", BIN_WINDOW, JOB),
     Family("model_window_value", GAUGE, "1", "Sum of what the labelled predictions in the window are worth by the configured values, in their unit.", WINDOW, JOB),
     Family("model_window_business", GAUGE, "1", "Sum of a measure of the business over the labelled predictions in the window, in the measure's unit.", (*WINDOW, "measure"), JOB),
+    Family("model_custom_score_errors_total", COUNTER, "errors", "Calls of a score of the configuration that raised, or gave what is no number, since the process started.", ("model_name", "score"), JOB, volatile=True),
     Family("model_drift_psi", GAUGE, "nats", "Population stability index against the baseline, on the baseline's bins.", DRIFT, JOB),
     Family("model_drift_ks", GAUGE, "ratio", "Two-sample Kolmogorov-Smirnov statistic against the baseline; on values where both sides have them, else on bins.", DRIFT, JOB),
     Family("model_drift_ks_p_value", GAUGE, "ratio", "Asymptotic p-value of model_drift_ks; only where it was computed on values.", DRIFT, JOB),
@@ -210,6 +211,7 @@ MEASURES = (
     MeasureFamily("model_quantile_coverage_ratio", "model_quantile_coverage_ratio_lower", "model_quantile_coverage_ratio_upper", "ratio", "Share of labels at or below a predicted quantile; level is what it should be", (*WINDOW, "level")),
     MeasureFamily("model_interval_coverage_ratio", "model_interval_coverage_ratio_lower", "model_interval_coverage_ratio_upper", "ratio", "Share of labels inside a predicted interval, ends included; level is what it should be", (*WINDOW, "level")),
     MeasureFamily("model_interval_width", "model_interval_width_lower", "model_interval_width_upper", "label", "Mean width of a predicted interval", (*WINDOW, "level")),
+    MeasureFamily("model_custom_score", "model_custom_score_lower", "model_custom_score_upper", "1", "Score that the configuration declares as module:function", ("model_name", "model_version", "window", "score")),
 )
 
 

@@ -14,7 +14,13 @@ from model_exporter.catalogue import FAMILIES, Side
 from model_exporter.errors import ConfigError
 from model_exporter.job.service import Service
 
-MEASURES = {"binary": {"thresholds": [0.3, 0.7], "value": {"tp": 12, "fp": -3}}}
+MEASURES = {
+    "binary": {
+        "thresholds": [0.3, 0.7],
+        "value": {"tp": 12, "fp": -3},
+        "scores": {"rows": "tests.job.user_scores:interval"},
+    }
+}
 """What a model is asked to serve beyond its scores."""
 QUANTILES = {"quantiles": {0.1: "p10", 0.9: "p90"}}
 

@@ -1,5 +1,6 @@
 """From the store to a snapshot: every number the job serves about a model, as of one instant."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
@@ -11,6 +12,7 @@ from model_exporter.drift import STATISTICS
 from model_exporter.job import decode
 from model_exporter.job.columns import feature_names, score_classes
 from model_exporter.job.config import Expectation, ModelConfig
+from model_exporter.job.custom_scores import put_custom_score_errors, put_custom_scores
 from model_exporter.job.measures import put_measures
 from model_exporter.job.snapshot import Histogram, Snapshot
 from model_exporter.job.statements import DELAY_EDGES, WAITING
@@ -33,14 +35,20 @@ REASONS = {PREDICTIONS: ("id", "timestamp", "prediction"), LABELS: ("id", "times
 Estimates = dict[str, dict[tuple[str, ...], Estimate]]
 
 
-def evaluate(reader: WindowReader) -> Snapshot:
-    """Evaluate a model as of the instant that its store has come to."""
+def evaluate(reader: WindowReader, errors: Counter[str] | None = None) -> Snapshot:
+    """Evaluate a model as of the instant that its store has come to.
+
+    `errors` counts failures of the scores that the user wrote, over the life of the process.
+    """
     snapshot = Snapshot()
+    errors = Counter() if errors is None else errors
     store, model = reader.store, reader.store.model
     for window in reader.read():
         for group, totals in window.groups.items():
             _window(snapshot, model, window.text, group, totals)
         _drift(snapshot, store, window)
+        put_custom_scores(snapshot, store, window, errors)
+    put_custom_score_errors(snapshot, model, errors)
     _baseline_quality(snapshot, model, _versions(store))
     _lifetime(snapshot, store)
     _thresholds(snapshot, model)

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Self
@@ -34,6 +35,7 @@ class Runner:
             for source in configured
             if source is not None
         ]
+        self._score_errors: Counter[str] = Counter()
         self._health = Snapshot()
         self._rows = {source.name: 0 for source, _ in self._sources}
 
@@ -55,7 +57,7 @@ class Runner:
         for source, files in self._sources:
             self._read(source, files, now, final=final)
         self._store.compact()
-        snapshot = evaluate(self._windows)
+        snapshot = evaluate(self._windows, self._score_errors)
         duration = time.perf_counter() - started
         self._health.put("model_evaluation_duration_seconds", (self.model.name,), duration)
         snapshot.merge(self._health)

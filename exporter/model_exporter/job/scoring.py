@@ -1,7 +1,10 @@
 """What a model is scored by beyond the scores that every model has, as the configuration says."""
 
-from collections.abc import Mapping
+import functools
+import importlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +35,13 @@ class Scoring:
     values
         What a row is worth, by label and predicted class (`OUTCOMES` for a binary model); 0 where
         nothing is said. Empty where nobody asks.
+    functions
+        Scores that the user wrote, by name.
     """
 
     thresholds: Mapping[str, float]
     values: Mapping[tuple[str, str], float]
+    functions: Mapping[str, Callable[..., Any]]
 
     def matrix(self, classes: tuple[str, ...]) -> NDArray[np.float64]:
         """Return the values of the cells in the order of some classes, shape (k, k)."""
@@ -44,7 +50,11 @@ class Scoring:
 
 def read_scoring(section: Section, task: Task) -> Scoring:
     """Read the keys of a model that ask for further measures."""
-    return Scoring(thresholds=_thresholds(section, task), values=_values(section, task))
+    return Scoring(
+        thresholds=_thresholds(section, task),
+        values=_values(section, task),
+        functions=_functions(section),
+    )
 
 
 def read_quantiles(columns: Section) -> Mapping[str, str]:
@@ -88,4 +98,27 @@ def _values(section: Section, task: Task) -> Mapping[tuple[str, str], float]:
         for predicted in row:
             cell = (category_text(label) or label, category_text(predicted) or predicted)
             found[cell] = row.number(predicted)
+    return found
+
+
+def _functions(section: Section) -> Mapping[str, Callable[..., Any]]:
+    scores = section.section("scores")
+    return {} if scores is None else {name: _function(scores, name) for name in scores}
+
+
+def _function(scores: Section, name: str) -> Callable[..., Any]:
+    text = scores.text(name, expected="package.module:function")
+    module, _, path = text.partition(":")
+    if not module or not path:
+        scores.refuse(f"expected package.module:function, found {text!r}", key=name)
+    try:
+        found = functools.reduce(getattr, path.split("."), importlib.import_module(module))
+    except Exception as error:  # whatever the module does when it is imported
+        scores.refuse(
+            f"cannot import {text!r}: {type(error).__name__}: {error}; install the module where "
+            "model-exporter runs, or add its directory to PYTHONPATH",
+            key=name,
+        )
+    if not callable(found):
+        scores.refuse(f"{text!r} is a {type(found).__name__}, not a function", key=name)
     return found
