@@ -211,6 +211,8 @@ MEASURES = (
     MeasureFamily("model_quantile_coverage_ratio", "model_quantile_coverage_ratio_lower", "model_quantile_coverage_ratio_upper", "ratio", "Share of labels at or below a predicted quantile; level is what it should be", (*WINDOW, "level")),
     MeasureFamily("model_interval_coverage_ratio", "model_interval_coverage_ratio_lower", "model_interval_coverage_ratio_upper", "ratio", "Share of labels inside a predicted interval, ends included; level is what it should be", (*WINDOW, "level")),
     MeasureFamily("model_interval_width", "model_interval_width_lower", "model_interval_width_upper", "label", "Mean width of a predicted interval", (*WINDOW, "level")),
+    MeasureFamily("model_ndcg_at_k", "model_ndcg_at_k_lower", "model_ndcg_at_k_upper", "ratio", "Mean normalized discounted cumulative gain of the first k rows of each request", ("model_name", "model_version", "window", "k")),
+    MeasureFamily("model_precision_at_k_ratio", "model_precision_at_k_ratio_lower", "model_precision_at_k_ratio_upper", "ratio", "Mean share of relevant rows among the first k of each request", ("model_name", "model_version", "window", "k")),
     MeasureFamily("model_custom_score", "model_custom_score_lower", "model_custom_score_upper", "1", "Score that the configuration declares as module:function", ("model_name", "model_version", "window", "score")),
 )
 

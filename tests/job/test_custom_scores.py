@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from tests.job.measuring import NOW, Served, serve
 
 from model_exporter.errors import ConfigError
-from model_exporter.job import custom_scores
+from model_exporter.job import labeled_rows
 from model_exporter.job.collector import SnapshotCollector
 from model_exporter.job.config import load
 from model_exporter.job.runner import Runner
@@ -60,7 +60,7 @@ def test_multiclass_and_regression(tmp_path: Path) -> None:
 
 def test_versions_and_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each version has its own; a large window gives a sample, the same whenever it is asked."""
-    monkeypatch.setattr(custom_scores, "MAX_ROWS", 100)
+    monkeypatch.setattr(labeled_rows, "MAX_ROWS", 100)
     versions = ["1"] * 1_000 + ["2"] * 90
     model = {"task": "regression", "scores": declared("interval", "agreement")}
     rng = np.random.default_rng(0)

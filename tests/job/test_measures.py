@@ -120,6 +120,7 @@ REFUSED = {
     "threshold of text": ({"task": "binary", "thresholds": ["half"]}, "from 0 to 1"),
     "value of no cell": ({"task": "binary", "value": {"tpp": 1}}, "did you mean 'tp'"),
     "value of text": ({"task": "binary", "value": {"tp": "much"}}, "expected a number"),
+    "top k without requests": ({"task": "binary", "top_k": [5]}, "predictions.columns.group"),
     "value of a regression": ({"task": "regression", "value": {"tp": 1}}, "no classes"),
 }
 
@@ -251,3 +252,36 @@ def test_quantiles(tmp_path: Path) -> None:
     _, coverage, _ = served.estimate("model_interval_coverage_ratio", level="0.8")
     assert coverage == pytest.approx(inside[5:].mean())
     assert served.estimate("model_interval_width", level="0.8")[1] == pytest.approx(7)
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_ranking(tmp_path: Path, task: str) -> None:
+    """NDCG of each request is scikit-learn's; rows without request, score or label are left out."""
+    rng = np.random.default_rng(4)
+    score, predicted, label = binary(400)
+    request = rng.integers(0, 40, 400)
+    names = ["" if i < 5 else f"request {r}" for i, r in enumerate(request)]
+    columns = {"request": names, "prediction": predicted, "score": score.astype(object)}
+    columns["score"][5:8] = ""
+    if task == "regression":
+        label = np.where(label, rng.integers(-1, 4, 400), 0)
+        columns = {"request": names, "prediction": score}
+    served = serve(
+        tmp_path,
+        {"task": task, "top_k": [1, 5]},
+        columns,
+        {"label": label[:350]},
+        named=({"group": "request"}, {}),
+    )
+    known = (np.arange(400) >= (8 if task == "binary" else 5)) & (np.arange(400) < 350)
+    for k in (1, 5):
+        ndcg = []
+        for r in np.unique(request):
+            inside = known & (request == r)
+            gain = np.maximum(label[inside], 0)
+            if gain.any():
+                ndcg.append(oracle.ndcg_score([gain], [score[inside]], k=k))
+        lower, value, upper = served.estimate("model_ndcg_at_k", k=str(k))
+        assert value == pytest.approx(np.mean(ndcg))
+        assert lower < value < upper
+        assert 0 < served.get("model_precision_at_k_ratio", k=str(k)) < 1

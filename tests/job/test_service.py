@@ -22,7 +22,7 @@ MEASURES = {
     }
 }
 """What a model is asked to serve beyond its scores."""
-QUANTILES = {"quantiles": {0.1: "p10", 0.9: "p90"}}
+QUANTILES = {"quantiles": {0.1: "p10", 0.9: "p90"}, "group": "country"}
 
 
 class Setting:

@@ -56,7 +56,7 @@ def prediction_columns(model: ModelConfig) -> tuple[Column, ...]:
 
     ``p<i>`` are probabilities, in the order of `score_classes`; ``f<i>`` are features, numeric
     ones first, with ``b<i>`` their bin index where the log holds no value; ``s<i>`` are segments;
-    ``q<i>`` are predicted quantiles.
+    ``q<i>`` are predicted quantiles; `g` is the request that a row belongs to.
     """
     named, optional = model.predictions.columns, model.predictions.optional
     predicted = Form.NUMBER if model.task is Task.REGRESSION else Form.CATEGORY
@@ -84,6 +84,8 @@ def prediction_columns(model: ModelConfig) -> tuple[Column, ...]:
         columns.append(Column(f"s{i}", Form.CATEGORY, names, "segments"))
     for i, name in enumerate(model.predictions.quantiles.values()):
         columns.append(Column(f"q{i}", Form.NUMBER, (name,), "predictions.columns.quantiles"))
+    if "group" in named:
+        columns.append(Column("g", Form.KEY, (named["group"],), "predictions.columns.group"))
     return tuple(columns)
 
 

@@ -148,13 +148,14 @@ def _model(section: Section) -> ModelConfig:
     )
     labels = section.section("labels")
     features = section.section("features")
+    source = _predictions(predictions, task)
     model = ModelConfig(
         name=name,
         task=task,
         positive_label=_positive_label(section, task),
         classes=_classes(section, task),
         baselines=_baselines(section, task),
-        predictions=_predictions(predictions, task),
+        predictions=source,
         labels=_source(labels, "labels", LABEL_COLUMNS) if labels else None,
         numeric=features.texts("numeric") if features else (),
         categorical=features.texts("categorical") if features else (),
@@ -168,7 +169,7 @@ def _model(section: Section) -> ModelConfig:
         max_label_delay=section.optional_duration("max_label_delay"),
         retention=section.optional_duration("retention"),
         expectations=_expectations(section),
-        scoring=read_scoring(section, task),
+        scoring=read_scoring(section, task, lists="group" in source.columns),
     )
     if features:
         features.finish()
@@ -209,6 +210,8 @@ def _source(
     named = {key: columns.text(key, default=d) if columns else d for key, d in defaults.items()}
     scores = columns.mapping("scores") if columns else {}
     predictions = name == "predictions"
+    if columns and predictions and "group" in columns:
+        named["group"] = columns.text("group")
     source = SourceConfig(
         name=name,
         type=section.choice("type", SOURCE_TYPES),

@@ -16,15 +16,12 @@ from numpy.typing import NDArray
 
 from model_exporter.job.columns import score_classes
 from model_exporter.job.config import ModelConfig
+from model_exporter.job.labeled_rows import labeled_versions, read_labeled
 from model_exporter.job.measures import put_measure
 from model_exporter.job.snapshot import Snapshot
 from model_exporter.job.store import Store
 from model_exporter.job.windows import WindowTotals
-from model_exporter.records import ALL_VERSIONS, Estimate, Task
-
-MAX_ROWS = 100_000
-"""Of larger windows a fixed sample by id is given: memory is bounded, and the standard error of a
-share among so many rows is below 0.002."""
+from model_exporter.records import Estimate, Task
 
 logger = logging.getLogger("model_exporter")
 
@@ -38,13 +35,10 @@ def put_custom_scores(
     model = store.model
     if not model.scoring.functions:
         return
-    for group, totals in window.groups.items():
-        count = totals.count("labeled")
-        if group.segment or not count:
-            continue
-        rows = _read(store, window.interval, group.version, count)
+    for version in labeled_versions(window):
+        rows = _read(store, window, version)
         for name, function in model.scoring.functions.items():
-            labels = (model.name, group.version, window.text, name)
+            labels = (model.name, version, window.text, name)
             try:
                 estimate = _estimate(function(*rows))
             except Exception as error:
@@ -60,22 +54,10 @@ def put_custom_score_errors(snapshot: Snapshot, model: ModelConfig, errors: Coun
         snapshot.put("model_custom_score_errors_total", (model.name, name), errors[name])
 
 
-def _read(store: Store, interval: tuple[int, int], version: str, count: int) -> Rows:
-    """Return labels, predictions and scores in an order that depends on the ids alone."""
+def _read(store: Store, window: WindowTotals, version: str) -> Rows:
     model = store.model
-    conditions = [f"time >= {interval[0]}", f"time < {interval[1]}"]
-    parameters = {}
-    if version != ALL_VERSIONS:
-        conditions.append("version = $version")
-        parameters["version"] = version
-    if count > MAX_ROWS:
-        conditions.append(f"key % {-(-count // MAX_ROWS)} = 0")
     names = [f"p{i}" for i in range(len(score_classes(model)))]
-    sql = (
-        f"SELECT {', '.join(['label', 'predicted', *names])} FROM labeled "
-        f"WHERE {' AND '.join(conditions)} ORDER BY key"
-    )
-    found = store.arrays(sql, parameters)
+    found = read_labeled(store, window, version, columns=("label", "predicted", *names))
     columns = [np.ma.filled(np.ma.asarray(found[n], np.float64), np.nan) for n in names]
     label, predicted = (_outcomes(np.asarray(found[n]), model) for n in ("label", "predicted"))
     scores = np.column_stack(columns) if columns else np.empty((label.size, 0))

@@ -14,6 +14,7 @@ from model_exporter.job.columns import feature_names, score_classes
 from model_exporter.job.config import Expectation, ModelConfig
 from model_exporter.job.custom_scores import put_custom_score_errors, put_custom_scores
 from model_exporter.job.measures import put_measures
+from model_exporter.job.ranking import put_ranking
 from model_exporter.job.snapshot import Histogram, Snapshot
 from model_exporter.job.statements import DELAY_EDGES, WAITING
 from model_exporter.job.store import LABELS, PREDICTIONS, Store
@@ -47,6 +48,7 @@ def evaluate(reader: WindowReader, errors: Counter[str] | None = None) -> Snapsh
         for group, totals in window.groups.items():
             _window(snapshot, model, window.text, group, totals)
         _drift(snapshot, store, window)
+        put_ranking(snapshot, store, window)
         put_custom_scores(snapshot, store, window, errors)
     put_custom_score_errors(snapshot, model, errors)
     _baseline_quality(snapshot, model, _versions(store))

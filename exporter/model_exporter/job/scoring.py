@@ -35,12 +35,15 @@ class Scoring:
     values
         What a row is worth, by label and predicted class (`OUTCOMES` for a binary model); 0 where
         nothing is said. Empty where nobody asks.
+    top_k
+        Rows of a ranked list that count; empty where predictions are no lists.
     functions
         Scores that the user wrote, by name.
     """
 
     thresholds: Mapping[str, float]
     values: Mapping[tuple[str, str], float]
+    top_k: tuple[int, ...]
     functions: Mapping[str, Callable[..., Any]]
 
     def matrix(self, classes: tuple[str, ...]) -> NDArray[np.float64]:
@@ -48,11 +51,12 @@ class Scoring:
         return np.array([[self.values.get((a, p), 0.0) for p in classes] for a in classes])
 
 
-def read_scoring(section: Section, task: Task) -> Scoring:
-    """Read the keys of a model that ask for further measures."""
+def read_scoring(section: Section, task: Task, *, lists: bool) -> Scoring:
+    """Read the keys of a model that ask for further measures; `lists` where requests are known."""
     return Scoring(
         thresholds=_thresholds(section, task),
         values=_values(section, task),
+        top_k=_top_k(section, task, lists=lists),
         functions=_functions(section),
     )
 
@@ -99,6 +103,20 @@ def _values(section: Section, task: Task) -> Mapping[tuple[str, str], float]:
             cell = (category_text(label) or label, category_text(predicted) or predicted)
             found[cell] = row.number(predicted)
     return found
+
+
+def _top_k(section: Section, task: Task, *, lists: bool) -> tuple[int, ...]:
+    texts = section.texts("top_k", default=("10",) if lists else ())
+    if texts and not lists:
+        section.refuse("name the column of the request as predictions.columns.group", key="top_k")
+    if texts and task is Task.MULTICLASS:
+        section.refuse(
+            "a multiclass model ranks nothing; `group` and `top_k` are for binary and "
+            "regression models"
+        )
+    if not all(text.isdecimal() and int(text) > 0 for text in texts):
+        section.refuse(f"expected whole numbers from 1 on, found {', '.join(texts)}", key="top_k")
+    return tuple(map(int, texts))
 
 
 def _functions(section: Section) -> Mapping[str, Callable[..., Any]]:
