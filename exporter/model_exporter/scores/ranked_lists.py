@@ -91,7 +91,8 @@ def at_k(lists: Lists, k: int) -> Mapping[str, Estimate | None]:
 def _over_ties(lists: Lists, gains: Floats, weights: Floats, count: int) -> Floats:
     """Return by list the sum of gain times weight, the gain being the mean of its tie."""
     mean = np.bincount(lists.tie, gains) / np.maximum(np.bincount(lists.tie), 1)
-    return np.bincount(lists.list, mean[lists.tie] * weights, minlength=count)
+    total = np.bincount(lists.list, mean[lists.tie] * weights, minlength=count)
+    return np.asarray(total, dtype=np.float64)
 
 
 def _mean(values: Floats) -> Estimate | None:
