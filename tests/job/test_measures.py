@@ -11,8 +11,10 @@ from tests.job.measuring import NOW, Served, serve, write
 
 from model_exporter.errors import ConfigError
 from model_exporter.job import windows
+from model_exporter.job.collector import exposition
 from model_exporter.job.config import load
 from model_exporter.job.once import once
+from model_exporter.job.runner import Runner
 
 CLASSES = ("ant", "bee", "cat")
 
@@ -285,3 +287,46 @@ def test_ranking(tmp_path: Path, task: str) -> None:
         assert value == pytest.approx(np.mean(ndcg))
         assert lower < value < upper
         assert 0 < served.get("model_precision_at_k_ratio", k=str(k)) < 1
+
+
+def test_kept_windows_are_those_that_are_read_anew(tmp_path: Path) -> None:
+    """Amounts and quantiles that come, are corrected and leave the window, turn by turn."""
+    rng = np.random.default_rng(5)
+    hour, count = 3_600_000_000, 120
+    ids = [f"id{i}" for i in range(count)]
+    times = (NOW - rng.integers(0, 12 * hour, count)) / 1e6
+    label = rng.normal(10, 2, count)
+    columns = {"p10": label - rng.exponential(2, count), "p90": label + rng.exponential(2, count)}
+    write(
+        tmp_path / "predictions.csv",
+        {"prediction_id": ids, "timestamp": times, "prediction": label + 1, **columns},
+    )
+    (tmp_path / "labels").mkdir()
+    quantiles = {"quantiles": {0.1: "p10", 0.9: "p90"}, "group": "p10"}
+    config = {
+        "name": "m",
+        "task": "regression",
+        "predictions": {"type": "csv", "path": "predictions.csv", "columns": quantiles},
+        "labels": {"type": "csv", "path": "labels/*.csv", "columns": {"business": {"eur": "eur"}}},
+        "windows": ["90m", "5h"],
+    }
+    path = tmp_path / "exporter.yml"
+    path.write_text(yaml.safe_dump({"models": [config]}), "utf-8")
+    model = load(path).models[0]
+    with Runner(model, tmp_path / "kept") as kept:
+        for turn in range(5):
+            chosen = rng.choice(count, 50, replace=False)
+            part = {
+                "prediction_id": [ids[i] for i in chosen],
+                "label": label[chosen] + rng.integers(0, 2, 50),
+                "label_timestamp": times[chosen] + turn,
+                "eur": np.round(rng.normal(0, 30, 50), 2),
+            }
+            write(tmp_path / "labels" / f"{turn}.csv", part)
+            now = NOW - (4 - turn) * hour + 7 * turn
+            found = kept.turn(now, final=True)
+            with Runner(model, tmp_path / f"anew{turn}") as anew:
+                expected = anew.turn(now, final=True)
+            assert exposition([found]) == exposition([expected])
+            for name in ("model_business_mean", "model_interval_width", "model_ndcg_at_k"):
+                assert found.values[name]
