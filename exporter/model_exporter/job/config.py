@@ -148,13 +148,14 @@ def _model(section: Section) -> ModelConfig:
     )
     labels = section.section("labels")
     features = section.section("features")
+    baselines = _baselines(section, task)
     source = _predictions(predictions, task)
     model = ModelConfig(
         name=name,
         task=task,
         positive_label=_positive_label(section, task),
         classes=_classes(section, task),
-        baselines=_baselines(section, task),
+        baselines=baselines,
         predictions=source,
         labels=_source(labels, "labels", LABEL_COLUMNS) if labels else None,
         numeric=features.texts("numeric") if features else (),
