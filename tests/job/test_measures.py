@@ -330,3 +330,19 @@ def test_kept_windows_are_those_that_are_read_anew(tmp_path: Path) -> None:
             assert exposition([found]) == exposition([expected])
             for name in ("model_business_mean", "model_interval_width", "model_ndcg_at_k"):
                 assert found.values[name]
+
+
+def test_extreme_numbers_break_nothing(tmp_path: Path) -> None:
+    """What would overflow is invalid or left out; what would vanish counts as next to nothing."""
+    label = [3.0, 1e-80, -5e-324, 1e-300, 1e75, 1e100, -1e308, 4.0]
+    served = serve(
+        tmp_path,
+        {"task": "regression"},
+        {"prediction": [4.0, 1.0, 1.0, 1e75, -1e75, 1.0, 1.0, 1e200]},
+        {"label": label},
+    )
+    assert served.get("model_window_labeled_predictions") == 5
+    invalid = {"source": "labels", "reason": "label"}
+    assert served.get("model_source_invalid_total", **invalid) == 2
+    assert served.get("model_mae") == pytest.approx(3e75 / 5)
+    assert served.get("model_mape_ratio") == pytest.approx((1 / 3 + 2) / 2)

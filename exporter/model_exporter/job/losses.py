@@ -23,6 +23,10 @@ EPSILON = 2.220446049250313e-16
 EXPONENT_BITS = 32
 MANTISSA_BITS = 54
 """One more than a float64 has, so that a logarithm that rounds up cannot cost the last bit."""
+LEAST_BAND = -30
+"""Below it ``2**-exponent`` would overflow; what is smaller, 1e-305, is nothing beside any sum."""
+LEAST_LABEL = 1e-75
+"""Labels nearer to 0 are 0 to percentage errors: the square of one would overflow."""
 MAX_QUANTILE = 1e150
 """The squares of more would overflow."""
 FIXED_EXPONENT = -44
@@ -49,7 +53,7 @@ def fixed(value: ir.Value) -> ir.Value:
 def exact_parts(value: ir.Value) -> tuple[ir.Value, ir.Value]:
     """Split a float into an exponent and a whole number; `exact` puts sums of them together."""
     magnitude = value.abs().nullif(0).log2()
-    band = (magnitude / EXPONENT_BITS).floor().fill_null(0).cast(_INT)
+    band = (magnitude / EXPONENT_BITS).floor().fill_null(0).clip(lower=LEAST_BAND).cast(_INT)
     exponent = EXPONENT_BITS * band - MANTISSA_BITS
     scale = ibis.literal(2.0) ** (-exponent).cast("float64")
     return exponent, (value * scale).cast("decimal(38, 0)")
@@ -75,7 +79,7 @@ def calibration_bin(rows: ir.Table) -> ir.Value:
 def regression_terms(rows: ir.Table) -> dict[str, ir.Value]:
     """Return the terms of `RegressionStatistics`; `rows` of `error` is the count of labels."""
     y, e = rows.label, rows.predicted - rows.label
-    ratio = ibis.ifelse(y == 0, ibis.null("float64"), (e / y.nullif(0)).abs())
+    ratio = ibis.ifelse(y.abs() < LEAST_LABEL, ibis.null("float64"), (e / y.nullif(0)).abs())
     return {
         "error": e,
         "absolute_error": e.abs(),

@@ -36,6 +36,9 @@ DELAY_EDGES = (60, 300, 900, 3_600, 21_600, 86_400, 259_200, 604_800, 2_592_000,
 MAX_AMOUNT = "1e150"
 """Amounts beyond it count as missing: their squares would overflow."""
 
+MAX_OUTCOME = "1e75"
+"""Predictions and labels of a regression beyond it are invalid: fourth powers would overflow."""
+
 META = "CREATE TABLE IF NOT EXISTS meta (key VARCHAR, value VARCHAR)"
 _GROUP = "version VARCHAR, segment VARCHAR, segment_value VARCHAR, slot BIGINT"
 _TILES = {
@@ -118,7 +121,7 @@ def _usable(model: ModelConfig, source: str) -> tuple[str, str]:
     name, outcome = ("prediction", "predicted") if source == "predictions" else ("label", "label")
     classes = binary_classes(model)
     if model.task is Task.REGRESSION:
-        return name, f"isfinite({outcome})"
+        return name, f"abs({outcome}) <= {MAX_OUTCOME}"
     if classes:
         return name, f"{outcome} IN ({', '.join(map(sql_text, classes))})"
     return name, f"{outcome} IS NOT NULL"
