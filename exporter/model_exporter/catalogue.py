@@ -91,6 +91,18 @@ class EstimatedFamily:
     upper: str
 
 
+@dataclass(frozen=True, slots=True)
+class MeasureFamily:
+    """A value with its interval: three families that always come together, with the same labels."""
+
+    name: str
+    lower: str
+    upper: str
+    unit: str
+    help: str
+    labels: tuple[str, ...]
+
+
 COUNTER, GAUGE, HISTOGRAM = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM
 SIDECAR, JOB = Side.SIDECAR, Side.JOB
 HIGHER, LOWER, ZERO = Better.HIGHER, Better.LOWER, Better.ZERO
@@ -99,6 +111,7 @@ INFINITE = float("inf")
 MODEL = ("model_name", "model_version")
 WINDOW = ("model_name", "model_version", "window", "segment", "segment_value")
 DRIFT = ("model_name", "model_version", "window", "subject", "feature")
+BIN_WINDOW = ("model_name", "model_version", "window", "bin")
 FEATURE_WINDOW = ("model_name", "model_version", "window", "feature")
 COHORT = ("model_name", "model_version", "cohort")
 
@@ -159,6 +172,11 @@ JOB_FAMILIES = (
     Family("model_expectation_violated", GAUGE, "1", "1 where the whole confidence interval of a score lies beyond its expected bound, else 0.", (*WINDOW, "score", "bound"), JOB),
     Family("model_estimate_error", GAUGE, "1", "Score minus what was estimated for the same labelled predictions, in the unit of the score: how far estimates were off. Precision, recall and F1 by their usual average.", (*WINDOW, "score"), JOB),
     Family("model_estimate_sampling_error", GAUGE, "1", "Standard error of the score over as many predictions as the window has, by the baseline's rows (NannyML's sampling error; its band is 3 of it each way).", (*WINDOW, "score"), JOB),
+    Family("model_calibration_bin_rows", GAUGE, "rows", "Labelled predictions in the window by bin of the score, whole model; bin is its range.", BIN_WINDOW, JOB),
+    Family("model_calibration_bin_score", GAUGE, "ratio", "Mean score of the rows of a calibration bin; of the predicted class if multiclass.", BIN_WINDOW, JOB),
+    Family("model_window_value", GAUGE, "1", "Sum of what the labelled predictions in the window are worth by the configured values, in their unit.", WINDOW, JOB),
+    Family("model_window_business", GAUGE, "1", "Sum of a measure of the business over the labelled predictions in the window, in the measure's unit.", (*WINDOW, "measure"), JOB),
+    Family("model_custom_score_errors_total", COUNTER, "errors", "Calls of a score of the configuration that raised, or gave what is no number, since the process started.", ("model_name", "score"), JOB, volatile=True),
     Family("model_drift_psi", GAUGE, "nats", "Population stability index against the baseline, on the baseline's bins.", DRIFT, JOB),
     Family("model_drift_psi_critical", GAUGE, "nats", "Value of model_drift_psi at about which model_drift_detected becomes 1, for the rows in window and baseline.", DRIFT, JOB),
     Family("model_drift_detected", GAUGE, "1", "1 where the window differs from the baseline by more than the tolerance, at the configured rate of false alarms, else 0; absent below model_drift_minimum_rows.", DRIFT, JOB),
@@ -228,6 +246,22 @@ ESTIMATES = (
     EstimatedFamily("mape", "model_estimated_mape_ratio", "model_estimated_mape_ratio_lower", "model_estimated_mape_ratio_upper"),
 )
 SCORE_BY_KEY: dict[str, ScoreFamily] = {score.key: score for score in SCORES}
+MEASURES = (
+    MeasureFamily("model_threshold_precision_ratio", "model_threshold_precision_ratio_lower", "model_threshold_precision_ratio_upper", "ratio", "Precision if rows were predicted positive from this score on", (*WINDOW, "threshold")),
+    MeasureFamily("model_threshold_recall_ratio", "model_threshold_recall_ratio_lower", "model_threshold_recall_ratio_upper", "ratio", "Recall if rows were predicted positive from this score on", (*WINDOW, "threshold")),
+    MeasureFamily("model_threshold_specificity_ratio", "model_threshold_specificity_ratio_lower", "model_threshold_specificity_ratio_upper", "ratio", "Specificity if rows were predicted positive from this score on", (*WINDOW, "threshold")),
+    MeasureFamily("model_threshold_f1_ratio", "model_threshold_f1_ratio_lower", "model_threshold_f1_ratio_upper", "ratio", "F1 if rows were predicted positive from this score on", (*WINDOW, "threshold")),
+    MeasureFamily("model_calibration_bin_observed_ratio", "model_calibration_bin_observed_ratio_lower", "model_calibration_bin_observed_ratio_upper", "ratio", "Share of positive labels among the rows of a calibration bin; of right predictions if multiclass", BIN_WINDOW),
+    MeasureFamily("model_value_mean", "model_value_mean_lower", "model_value_mean_upper", "1", "Mean of what a labelled prediction is worth by the configured values, in their unit", WINDOW),
+    MeasureFamily("model_business_mean", "model_business_mean_lower", "model_business_mean_upper", "1", "Mean of a measure of the business over the labelled predictions that have it, in the measure's unit", (*WINDOW, "measure")),
+    MeasureFamily("model_quantile_loss", "model_quantile_loss_lower", "model_quantile_loss_upper", "label", "Mean pinball loss of a predicted quantile", (*WINDOW, "level")),
+    MeasureFamily("model_quantile_coverage_ratio", "model_quantile_coverage_ratio_lower", "model_quantile_coverage_ratio_upper", "ratio", "Share of labels at or below a predicted quantile; level is what it should be", (*WINDOW, "level")),
+    MeasureFamily("model_interval_coverage_ratio", "model_interval_coverage_ratio_lower", "model_interval_coverage_ratio_upper", "ratio", "Share of labels inside a predicted interval, ends included; level is what it should be", (*WINDOW, "level")),
+    MeasureFamily("model_interval_width", "model_interval_width_lower", "model_interval_width_upper", "label", "Mean width of a predicted interval", (*WINDOW, "level")),
+    MeasureFamily("model_ndcg_at_k", "model_ndcg_at_k_lower", "model_ndcg_at_k_upper", "ratio", "Mean normalized discounted cumulative gain of the first k rows of each request", ("model_name", "model_version", "window", "k")),
+    MeasureFamily("model_precision_at_k_ratio", "model_precision_at_k_ratio_lower", "model_precision_at_k_ratio_upper", "ratio", "Mean share of relevant rows among the first k of each request", ("model_name", "model_version", "window", "k")),
+    MeasureFamily("model_custom_score", "model_custom_score_lower", "model_custom_score_upper", "1", "Score that the configuration declares as module:function", ("model_name", "model_version", "window", "score")),
+)
 
 
 def _families_of(score: ScoreFamily) -> tuple[Family, ...]:
@@ -249,6 +283,14 @@ def _families_of_estimate(estimated: EstimatedFamily) -> tuple[Family, ...]:
         Family(estimated.lower, GAUGE, score.unit, f"{text}; lower end of the 95 % band.", window, JOB),
         Family(estimated.upper, GAUGE, score.unit, f"{text}; upper end of the 95 % band.", window, JOB),
     )
+
+
+def _families_with_bounds(measure: MeasureFamily) -> tuple[Family, ...]:
+    return (
+        Family(measure.name, GAUGE, measure.unit, f"{measure.help}.", measure.labels, JOB),
+        Family(measure.lower, GAUGE, measure.unit, f"{measure.help}: lower end of the 95 % confidence interval.", measure.labels, JOB),
+        Family(measure.upper, GAUGE, measure.unit, f"{measure.help}: upper end of the 95 % confidence interval.", measure.labels, JOB),
+    )
 # fmt: on
 
 
@@ -257,5 +299,7 @@ FAMILIES: tuple[Family, ...] = (
     *JOB_FAMILIES,
     *(family for score in SCORES for family in _families_of(score)),
     *(family for estimated in ESTIMATES for family in _families_of_estimate(estimated)),
+    *(family for measure in MEASURES for family in _families_with_bounds(measure)),
 )
 BY_NAME: dict[str, Family] = {family.name: family for family in FAMILIES}
+MEASURE_BY_NAME: dict[str, MeasureFamily] = {measure.name: measure for measure in MEASURES}

@@ -178,7 +178,7 @@ def test_bins_carry_a_number_to_be_sorted_by(prometheus: tuple[str, int]) -> Non
     (panel,) = [
         panel
         for panel in DASHBOARDS["model-quality-drift.json"]["panels"]
-        if panel["type"] == "barchart"
+        if panel["title"] == "Distribution against the baseline"
     ]
     found = answer(prometheus[0], panel["targets"][1]["expr"], prometheus[1])
     edges = {one["metric"]["bin"]: one["metric"].get("edge") for one in found}

@@ -1,7 +1,10 @@
 """The output depends on the records alone, not on how they were ordered, split or repeated."""
 
+import contextlib
 import csv
 import random
+import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -155,68 +158,66 @@ def test_time_passes_and_turns_back(tmp_path: Path, reference: str) -> None:
     assert seen[0] == reference
 
 
-KILLED = """
-import os, random, shutil, signal, sys, time
+RUN = """
+import os, signal, sys
 from pathlib import Path
 from model_exporter.job import store
 from model_exporter.baseline import Baseline
 from model_exporter.job.config import load
 from model_exporter.job.once import once
 
-path, now, kills, expected = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
-rng = random.Random(kills)
+path, now, left = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 execute = store.Store._execute
 
+def execute_or_die(self, *arguments):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    execute(self, *arguments)
 
-def die_at(statement):
-    left = [statement]
-
-    def execute_or_die(self, *arguments):
-        left[0] -= 1
-        if left[0] < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        execute(self, *arguments)
-
-    store.Store._execute = execute_or_die
-
-
-def run():
-    text, failures = once(load(path), now=now)
-    os._exit(0 if text == Path(expected).read_text("utf-8") and not failures else 1)
-
-
-killed = complete = 0
-while killed < kills:
-    pid = os.fork()  # of a process without threads: DuckDB is not open here
-    if pid == 0:
-        if killed % 2:
-            die_at(rng.randrange(140))
-        run()
-    if not killed % 2:
-        time.sleep(rng.uniform(0.05, 0.9))
-        os.kill(pid, signal.SIGKILL)
-    _, status = os.waitpid(pid, 0)
-    if os.WIFSIGNALED(status):
-        killed += 1
-        continue
-    assert os.WEXITSTATUS(status) == 0, f"unlike output after {killed} kills"
-    complete += 1
-    shutil.rmtree(path.parent / "state")
-assert complete
-run()
+store.Store._execute = execute_or_die
+print("ready", flush=True)
+text, failures = once(load(path), now=now)
+assert failures == []
+sys.stdout.write(text)
 """
-"""Runs and kills, until as many were killed as asked for; whatever ends must have been right."""
 KILLS = 12
 """With --runslow, 500."""
+STATEMENTS = 160
+"""About as many as a run has that begins with nothing."""
 
 
 def test_kill_9_between(tmp_path: Path, reference: str, request: pytest.FixtureRequest) -> None:
-    """Killed at random moments and at random statements of its transactions, and run again."""
+    """Killed at random moments and at random statements of its transactions, and run again.
+
+    Whenever a run comes to its end its output is right, and the next begins with nothing.
+    """
     path = configure(tmp_path)
     predictions, labels = records(seed=1)
     deliver(tmp_path, "predictions", PREDICTION, predictions, 2)
     deliver(tmp_path, "labels", LABEL, labels, 2)
-    (tmp_path / "expected").write_text(reference, "utf-8")
-    kills = 500 if request.config.getoption("--runslow") else KILLS
-    arguments = [str(path), str(NOW), str(kills), str(tmp_path / "expected")]
-    subprocess.run([sys.executable, "-c", KILLED, *arguments], check=True, timeout=1_500)
+    rng = random.Random(0)
+    wanted = 500 if request.config.getoption("--runslow") else KILLS
+    killed = 0
+    while killed < wanted:
+        statement = rng.randrange(1, STATEMENTS) if killed % 2 else -1
+        run = subprocess.Popen(
+            [sys.executable, "-c", RUN, str(path), str(NOW), str(statement)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert run.stdout is not None
+        assert run.stdout.readline() == "ready\n"
+        if statement < 0:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                run.wait(rng.uniform(0, 1))
+            run.kill()
+        text, _ = run.communicate(timeout=60)
+        if run.returncode == -signal.SIGKILL:
+            killed += 1
+            continue
+        assert run.returncode == 0
+        assert text == reference
+        shutil.rmtree(tmp_path / "state")
+    assert evaluate(path) == reference

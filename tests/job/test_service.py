@@ -14,6 +14,16 @@ from model_exporter.catalogue import FAMILIES, Side
 from model_exporter.errors import ConfigError
 from model_exporter.job.service import Service
 
+MEASURES = {
+    "binary": {
+        "thresholds": [0.3, 0.7],
+        "value": {"tp": 12, "fp": -3},
+        "scores": {"rows": "tests.job.user_scores:interval"},
+    }
+}
+"""What a model is asked to serve beyond its scores."""
+QUANTILES = {"quantiles": {0.1: "p10", 0.9: "p90"}, "group": "country"}
+
 
 class Setting:
     """A configuration with one model of each task, its files, and a running service."""
@@ -44,6 +54,8 @@ class Setting:
                     "age": 20 + i,
                     "country": "DE" if i % 3 else "FR",
                 }
+                if task == "regression":
+                    row |= {"p10": prediction - 1, "p90": prediction + 1}
                 if score is not None:
                     row["score"] = score
                 if task == "multiclass":
@@ -53,6 +65,7 @@ class Setting:
             for i in range(30):
                 label = outcomes[i % 3 == 0][0]
                 row = {"prediction_id": f"p{i}", "label": label, "label_timestamp": now + 20}
+                row["amount"] = 10.0 * i
                 file.write(json.dumps(row) + "\n")
         rows = [
             json.loads(line) for line in (directory / "predictions.jsonl").read_text().splitlines()
@@ -72,11 +85,20 @@ class Setting:
         ).save(directory / "baseline.json")
         score = {"binary": "accuracy", "multiclass": "f1", "regression": "mae"}[task]
         return {
+            **MEASURES.get(task, {}),
             "name": task,
             "task": task,
             "baseline": f"{task}/baseline.json",
-            "predictions": {"type": "jsonl", "path": f"{task}/predictions.jsonl"},
-            "labels": {"type": "jsonl", "path": f"{task}/labels.jsonl"},
+            "predictions": {
+                "type": "jsonl",
+                "path": f"{task}/predictions.jsonl",
+                "columns": QUANTILES if task == "regression" else {},
+            },
+            "labels": {
+                "type": "jsonl",
+                "path": f"{task}/labels.jsonl",
+                "columns": {"business": {"revenue_eur": "amount"}},
+            },
             "drift": {"minimum_rows": 20},
             "features": {"numeric": ["age"], "categorical": ["country"]},
             "segments": ["country"],

@@ -13,7 +13,16 @@ from model_exporter.scores import SCORES
 from model_exporter.scores.statistics import Statistics, statistics_from_rows
 
 FOLDER = Path(scores.__file__).parent
-SHARED = {"__init__", "confusion", "intervals", "ranking", "score", "statistics"}
+SHARED = {
+    "__init__",
+    "confusion",
+    "decisions",
+    "intervals",
+    "ranked_lists",
+    "ranking",
+    "score",
+    "statistics",
+}
 """Modules of the folder that are not a score."""
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from model_exporter.catalogue import (
     ESTIMATES,
     JOB_FAMILIES,
+    MEASURES,
     MODEL,
     SCORES,
     SIDECAR_FAMILIES,
@@ -33,6 +34,9 @@ def render() -> str:
         " the score. Each `X` comes with `X_lower` and `X_upper`, a band that holds 95 % of what"
         " the labels will give.",
         ", ".join(f"`{estimated.name}`" for estimated in ESTIMATES) + ".",
+        "**Measures, from the exporter job**, most where the configuration asks for them. Each `X`"
+        " comes with `X_lower` and `X_upper`.",
+        _measures(),
         END,
     )
     return "\n\n".join(parts)
@@ -60,6 +64,14 @@ def _scores() -> str:
         for score in SCORES
     )
     return "\n".join(("| metric | labels | | baseline |", "| --- | --- | --- | --- |", *rows))
+
+
+def _measures() -> str:
+    rows = (
+        f"| `{measure.name}` | {_further(measure.labels)} | {measure.help} |"
+        for measure in MEASURES
+    )
+    return "\n".join(("| metric | labels | |", "| --- | --- | --- |", *rows))
 
 
 def _further(labels: tuple[str, ...]) -> str:

@@ -5,6 +5,7 @@ Parquet's own type. All become one form here, in SQL, so that nothing later has 
 """
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -54,7 +55,8 @@ def prediction_columns(model: ModelConfig) -> tuple[Column, ...]:
     """Return the columns of a model's predictions; `key`, `ts`, `version`, `predicted` come first.
 
     ``p<i>`` are probabilities, in the order of `score_classes`; ``f<i>`` are features, numeric
-    ones first, with ``b<i>`` their bin index where the log holds no value; ``s<i>`` are segments.
+    ones first, with ``b<i>`` their bin index where the log holds no value; ``s<i>`` are segments;
+    ``q<i>`` are predicted quantiles; `g` is the request that a row belongs to.
     """
     named, optional = model.predictions.columns, model.predictions.optional
     predicted = Form.NUMBER if model.task is Task.REGRESSION else Form.CATEGORY
@@ -80,11 +82,15 @@ def prediction_columns(model: ModelConfig) -> tuple[Column, ...]:
     for i, name in enumerate(model.segments):
         names = (name, f"segments.{name}", f"features.{name}")
         columns.append(Column(f"s{i}", Form.CATEGORY, names, "segments"))
+    for i, name in enumerate(model.predictions.quantiles.values()):
+        columns.append(Column(f"q{i}", Form.NUMBER, (name,), "predictions.columns.quantiles"))
+    if "group" in named:
+        columns.append(Column("g", Form.KEY, (named["group"],), "predictions.columns.group"))
     return tuple(columns)
 
 
 def label_columns(model: ModelConfig) -> tuple[Column, ...]:
-    """Return the columns of a model's labels: `key`, `ts`, `label`."""
+    """Return the columns of a model's labels: `key`, `ts`, `label`, and those of the amounts."""
     assert model.labels is not None
     named = model.labels.columns
     form = Form.NUMBER if model.task is Task.REGRESSION else Form.CATEGORY
@@ -92,7 +98,25 @@ def label_columns(model: ModelConfig) -> tuple[Column, ...]:
         Column("key", Form.KEY, (named["id"],), "labels.columns.id"),
         Column("ts", Form.TIME, (named["timestamp"],), "labels.columns.timestamp"),
         Column("label", form, (named["label"],), "labels.columns.label"),
+        *amount_columns(model),
     )
+
+
+def amount_columns(model: ModelConfig) -> tuple[Column, ...]:
+    """Return the columns ``m<i>`` of the amounts that labels bring."""
+    return tuple(
+        Column(f"m{i}", Form.NUMBER, (name,), f"labels.columns.business.{measure}")
+        for i, (measure, name) in enumerate(_business(model).items())
+    )
+
+
+def amount_measures(model: ModelConfig) -> tuple[str, ...]:
+    """Return the measures that the columns of `amount_columns` are about, in their order."""
+    return tuple(_business(model))
+
+
+def _business(model: ModelConfig) -> Mapping[str, str]:
+    return model.labels.business if model.labels else {}
 
 
 def feature_names(model: ModelConfig) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from model_exporter.baseline import Baseline
 from model_exporter.catalogue import SCORE_BY_KEY
 from model_exporter.distribution import category_text
 from model_exporter.errors import BaselineError
+from model_exporter.job.scoring import Scoring, read_quantiles, read_scoring
 from model_exporter.job.sources import SOURCES, Source
 from model_exporter.job.sources.presets import PRESETS, opener
 from model_exporter.job.yaml_section import Duration, Section, read_section
@@ -39,8 +40,9 @@ class SourceConfig:
     """Where predictions or labels are read from.
 
     `open` makes the source, which connects to nothing before it is read. `columns` maps our names
-    to those of the source, `scores` a class to the column of its probability. Columns in `optional`
-    were not named by the user and may be absent.
+    to those of the source, `scores` a class to the column of its probability, `quantiles` a level
+    to that of the predicted quantile, `business` a measure to that of its amount. Columns in
+    `optional` were not named by the user and may be absent.
     """
 
     name: str
@@ -48,6 +50,8 @@ class SourceConfig:
     open: Callable[[], Source]
     columns: Mapping[str, str]
     scores: Mapping[str, str]
+    quantiles: Mapping[str, str]
+    business: Mapping[str, str]
     optional: frozenset[str]
     place: str
 
@@ -103,6 +107,7 @@ class ModelConfig:
     retention: Duration | None
     drift: DriftConfig
     expectations: tuple[Expectation, ...]
+    scoring: Scoring
 
     def baseline(self, version: str) -> Baseline | None:
         """Return the baseline of a version; for `ALL_VERSIONS`, the one that all share."""
@@ -166,13 +171,15 @@ def _model(section: Section) -> ModelConfig:
     labels = section.section("labels")
     features = section.section("features")
     maturity, maturity_coverage = _maturity(section)
+    baselines = _baselines(section, task)
+    source = _predictions(predictions, task)
     model = ModelConfig(
         name=name,
         task=task,
         positive_label=_positive_label(section, task),
         classes=_classes(section, task),
-        baselines=_baselines(section, task),
-        predictions=_predictions(predictions, task),
+        baselines=baselines,
+        predictions=source,
         labels=_source(labels, "labels", LABEL_COLUMNS) if labels else None,
         numeric=features.texts("numeric") if features else (),
         categorical=features.texts("categorical") if features else (),
@@ -189,6 +196,7 @@ def _model(section: Section) -> ModelConfig:
         retention=section.optional_duration("retention"),
         drift=_drift(section),
         expectations=_expectations(section),
+        scoring=read_scoring(section, task, lists="group" in source.columns),
     )
     if features:
         features.finish()
@@ -246,6 +254,8 @@ def _predictions(section: Section, task: Task) -> SourceConfig:
         columns.refuse("`scores` is for multiclass models; name one `score` column", key="scores")
     if columns and "score" in columns and task is not Task.BINARY:
         columns.refuse(f"`score` is for binary models, this one is {task}", key="score")
+    if columns and "quantiles" in columns and task is not Task.REGRESSION:
+        columns.refuse(f"`quantiles` is for regression models, this one is {task}", key="quantiles")
     return _source(section, "predictions", PREDICTION_COLUMNS, optional=("score", "version"))
 
 
@@ -258,12 +268,17 @@ def _source(
     named = {key: columns.text(key, default=d) if columns else d for key, d in defaults.items()}
     scores = columns.mapping("scores") if columns else {}
     kind = section.choice("type", SOURCES)
+    predictions = name == "predictions"
+    if columns and predictions and "group" in columns:
+        named["group"] = columns.text("group")
     source = SourceConfig(
         name=name,
         type=kind,
         open=opener(preset, SOURCES[kind](section)),
         columns=named,
         scores={category_text(text) or text: column for text, column in scores.items()},
+        quantiles=read_quantiles(columns) if columns and predictions else {},
+        business=columns.mapping("business") if columns and not predictions else {},
         optional=frozenset(key for key in optional if columns is None or key not in columns),
         place=f"{section.path}:{section.line}: {section.key}",
     )

@@ -43,8 +43,8 @@ def statistics(totals: Totals, model: ModelConfig) -> Statistics:
         positive_label=model.positive_label,
         confusion=_confusion(totals, classes),
         histograms={name: _histogram(steps) for name, steps in sorted(totals.scores.items())},
-        log_loss=_moments(totals, "log_loss", "log_loss_squares") if scored else None,
-        brier=_moments(totals, "brier", "brier_squares") if scored else None,
+        log_loss=moments(totals, "log_loss", "log_loss_squares") if scored else None,
+        brier=moments(totals, "brier", "brier_squares") if scored else None,
         calibration=_calibration(totals) if scored else None,
     )
 
@@ -110,8 +110,10 @@ def _rows(totals: Totals, stat: str) -> int:
     return totals.sums.get((stat, ""), (0, {}))[0]
 
 
-def _moments(totals: Totals, stat: str, squares: str) -> Moments:
-    return Moments(_rows(totals, stat), _sum(totals, stat), _sum(totals, squares))
+def moments(totals: Totals, stat: str, squares: str, key: str = "") -> Moments:
+    """Return rows, sum and sum of squares of one kind."""
+    rows = totals.sums.get((stat, key), (0, {}))[0]
+    return Moments(rows, _sum(totals, stat, key), _sum(totals, squares, key))
 
 
 def _confusion(totals: Totals, classes: tuple[str, ...]) -> NDArray[np.int64]:

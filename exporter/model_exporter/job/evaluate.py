@@ -1,7 +1,8 @@
 """From the store to a snapshot: every number the job serves about a model, as of one instant."""
 
+from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +14,13 @@ from model_exporter.job import decode
 from model_exporter.job.cohorts import Estimates, cohorts_of, put_cohort
 from model_exporter.job.columns import feature_names
 from model_exporter.job.config import Expectation, ModelConfig
+from model_exporter.job.custom_scores import put_custom_score_errors, put_custom_scores
 from model_exporter.job.delays import put_delays
 from model_exporter.job.detection import put_verdict, subjects, window_significance
 from model_exporter.job.estimate import put_estimates
 from model_exporter.job.maturity import maturity_of
+from model_exporter.job.measures import put_measures
+from model_exporter.job.ranking import put_ranking
 from model_exporter.job.selection import put_selection
 from model_exporter.job.snapshot import Histogram, Snapshot
 from model_exporter.job.statements import DELAY_EDGES, WAITING
@@ -26,6 +30,7 @@ from model_exporter.job.values import read_values
 from model_exporter.job.windows import WindowReader, WindowTotals, windows_of
 from model_exporter.records import ALL_VERSIONS, Estimate, LabelOutcome, Subject, Task
 from model_exporter.scores import SCORES as SCORE_FUNCTIONS
+from model_exporter.scores.statistics import Statistics
 
 MICROSECONDS = 1_000_000
 ZERO_FILLED_CLASSES = 20
@@ -57,8 +62,24 @@ class FromRows(NamedTuple):
     part: Snapshot
 
 
-Kept = dict[str, FromRows]
-"""By window, from one evaluation to the next."""
+class Kept(NamedTuple):
+    """What goes from one evaluation of a model to the next.
+
+    Attributes
+    ----------
+    windows
+        By window, what was computed from its rows.
+    errors
+        By score that the user wrote: how often it failed, over the life of the process.
+    """
+
+    windows: dict[str, FromRows]
+    errors: Counter[str]
+
+    @classmethod
+    def nothing(cls) -> Self:
+        """Return what there is before the first evaluation."""
+        return cls({}, Counter())
 
 
 def evaluate(reader: WindowReader, kept: Kept | None = None) -> Snapshot:
@@ -68,7 +89,7 @@ def evaluate(reader: WindowReader, kept: Kept | None = None) -> Snapshot:
     """
     snapshot = Snapshot()
     store, model = reader.store, reader.store.model
-    kept = {} if kept is None else kept
+    kept = kept or Kept.nothing()
     maturity = maturity_of(store)
     snapshot.put("model_maturity_seconds", (model.name,), maturity / MICROSECONDS)
     cohorts = cohorts_of(model, store.now)
@@ -79,12 +100,15 @@ def evaluate(reader: WindowReader, kept: Kept | None = None) -> Snapshot:
         for group, totals in window.groups.items():
             _window(snapshot, model, window.text, group, totals)
         _labels(snapshot, model, window)
-        if _is_due(window, kept.get(window.text)):
+        if _is_due(window, kept.windows.get(window.text)):
             part = Snapshot()
             put_estimates(part, store, window, served=snapshot)
             _drift(part, store, window)
-            kept[window.text] = FromRows(window.interval[1], _rows(window), part)
-        snapshot.merge(kept[window.text].part)
+            put_ranking(part, store, window)
+            put_custom_scores(part, store, window, kept.errors)
+            kept.windows[window.text] = FromRows(window.interval[1], _rows(window), part)
+        snapshot.merge(kept.windows[window.text].part)
+    put_custom_score_errors(snapshot, model, kept.errors)
     _baseline_quality(snapshot, model, _versions(store))
     _lifetime(snapshot, store)
     _thresholds(snapshot, model)
@@ -123,7 +147,9 @@ def _window(
         return
     if model.task is not Task.REGRESSION:
         _confusion(snapshot, model, labels, totals)
-    estimates = _scores(model, totals)
+    statistics = decode.statistics(totals, model)
+    put_measures(snapshot, model, labels, totals, statistics)
+    estimates = _scores(model, statistics)
     for family in SCORES:
         for extra, estimate in estimates.get(family.name, {}).items():
             _put_estimate(snapshot, family, (*labels, *extra), estimate)
@@ -134,7 +160,9 @@ def _window(
 def _cohort(snapshot: Snapshot, model: ModelConfig, cohort: WindowTotals) -> None:
     for group, totals in cohort.groups.items():
         if not group.segment:
-            estimates = _scores(model, totals) if totals.count("labeled") else {}
+            estimates = (
+                _scores(model, decode.statistics(totals, model)) if totals.count("labeled") else {}
+            )
             labels = (model.name, group.version, cohort.text)
             average = decode.DEFAULT_AVERAGE.get(model.task, "")
             put_cohort(snapshot, labels, totals, estimates, average=average)
@@ -150,8 +178,7 @@ def _labels(snapshot: Snapshot, model: ModelConfig, window: WindowTotals) -> Non
                 put_selection(snapshot, model, labels, totals)
 
 
-def _scores(model: ModelConfig, totals: Totals) -> Estimates:
-    statistics = decode.statistics(totals, model)
+def _scores(model: ModelConfig, statistics: Statistics) -> Estimates:
     return {
         score.name: dict(score.compute(statistics))
         for score in SCORE_FUNCTIONS

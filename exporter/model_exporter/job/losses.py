@@ -13,7 +13,7 @@ from fractions import Fraction
 import ibis
 import ibis.expr.types as ir
 
-from model_exporter.job.columns import score_classes
+from model_exporter.job.columns import amount_columns, amount_measures, score_classes
 from model_exporter.job.config import ModelConfig
 from model_exporter.records import Task
 from model_exporter.scores.statistics import CALIBRATION_BINS
@@ -23,6 +23,12 @@ EPSILON = 2.220446049250313e-16
 EXPONENT_BITS = 32
 MANTISSA_BITS = 54
 """One more than a float64 has, so that a logarithm that rounds up cannot cost the last bit."""
+LEAST_BAND = -30
+"""Below it ``2**-exponent`` would overflow; what is smaller, 1e-305, is nothing beside any sum."""
+LEAST_LABEL = 1e-75
+"""Labels nearer to 0 are 0 to percentage errors: the square of one would overflow."""
+MAX_QUANTILE = 1e150
+"""The squares of more would overflow."""
 FIXED_EXPONENT = -44
 """Leaves room in 64 bits for squares of up to 500,000: that of the log loss is at most 1,300, that
 of the Brier score of nonsense the square of the number of classes. Rounding moves a mean by less
@@ -47,7 +53,7 @@ def fixed(value: ir.Value) -> ir.Value:
 def exact_parts(value: ir.Value) -> tuple[ir.Value, ir.Value]:
     """Split a float into an exponent and a whole number; `exact` puts sums of them together."""
     magnitude = value.abs().nullif(0).log2()
-    band = (magnitude / EXPONENT_BITS).floor().fill_null(0).cast(_INT)
+    band = (magnitude / EXPONENT_BITS).floor().fill_null(0).clip(lower=LEAST_BAND).cast(_INT)
     exponent = EXPONENT_BITS * band - MANTISSA_BITS
     scale = ibis.literal(2.0) ** (-exponent).cast("float64")
     return exponent, (value * scale).cast("decimal(38, 0)")
@@ -73,7 +79,7 @@ def calibration_bin(rows: ir.Table) -> ir.Value:
 def regression_terms(rows: ir.Table) -> dict[str, ir.Value]:
     """Return the terms of `RegressionStatistics`; `rows` of `error` is the count of labels."""
     y, e = rows.label, rows.predicted - rows.label
-    ratio = ibis.ifelse(y == 0, ibis.null("float64"), (e / y.nullif(0)).abs())
+    ratio = ibis.ifelse(y.abs() < LEAST_LABEL, ibis.null("float64"), (e / y.nullif(0)).abs())
     return {
         "error": e,
         "absolute_error": e.abs(),
@@ -89,6 +95,61 @@ def regression_terms(rows: ir.Table) -> dict[str, ir.Value]:
         "absolute_error_label": (e * y).abs(),
         "percentage_error": ratio,
         "squared_percentage_error": ratio * ratio,
+    }
+
+
+def amount_terms(rows: ir.Table, model: ModelConfig) -> dict[tuple[str, str], ir.Value]:
+    """Return the amounts of the business and their squares, by statistic and measure."""
+    terms = {}
+    for measure, column in zip(amount_measures(model), amount_columns(model), strict=True):
+        amount = rows[column.name]
+        known = ibis.ifelse(amount.isinf(), ibis.null("float64"), amount)
+        terms["business", measure] = known
+        terms["business_squares", measure] = known * known
+    return terms
+
+
+def quantile_terms(rows: ir.Table, model: ModelConfig) -> dict[tuple[str, str], ir.Value]:
+    """Return the pinball loss by level, the width by interval, and the squares of both."""
+    terms = {}
+    for i, level in enumerate(model.predictions.quantiles):
+        gap = rows.label - _quantile(rows, i)
+        terms["pinball", level] = ibis.greatest(float(level) * gap, (float(level) - 1) * gap)
+    for level, (low, high) in intervals(model.predictions.quantiles).items():
+        terms["width", level] = _quantile(rows, high) - _quantile(rows, low)
+    squares = {(f"{stat}_squares", level): term * term for (stat, level), term in terms.items()}
+    return terms | squares
+
+
+def quantile_hits(rows: ir.Table, model: ModelConfig) -> dict[tuple[str, str], ir.Value]:
+    """Return whether the label is at most each quantile, and inside each interval."""
+    levels = list(model.predictions.quantiles)
+    hits = {("covered", n): rows.label <= _quantile(rows, i) for i, n in enumerate(levels)}
+    for level, (low, high) in intervals(levels).items():
+        inside = (rows.label >= _quantile(rows, low)) & (rows.label <= _quantile(rows, high))
+        hits["inside", level] = inside
+    return hits
+
+
+def _quantile(rows: ir.Table, i: int) -> ir.Value:
+    """Return a predicted quantile; null where it is no number or its square would overflow."""
+    value = rows[f"q{i}"]
+    return ibis.ifelse(value.abs() <= MAX_QUANTILE, value, ibis.null("float64"))
+
+
+def intervals(levels: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Return by nominal coverage the places of two levels that leave out the same at both ends.
+
+    Examples
+    --------
+    >>> intervals(["0.05", "0.1", "0.5", "0.9"])
+    {'0.8': (1, 3)}
+    """
+    places = {round(float(level), 9): i for i, level in enumerate(levels)}
+    return {
+        str(round(1 - 2 * level, 9)): (i, places[round(1 - level, 9)])
+        for level, i in places.items()
+        if level < 0.5 and round(1 - level, 9) in places
     }
 
 

@@ -54,7 +54,7 @@ class Runner:
             database.set_aside(path)
             self._store = Store(self._state, self.model)
         self._windows = WindowReader(self._store)
-        self._kept: Kept = {}
+        self._kept = Kept.nothing()
 
     def turn(self, now: int, *, final: bool = False) -> Snapshot:
         """Read, join and evaluate as of `now` (microseconds); return what to serve.

@@ -11,6 +11,8 @@ import pyarrow as pa
 
 from model_exporter.job.columns import (
     Column,
+    Form,
+    amount_columns,
     binary_classes,
     label_columns,
     prediction_columns,
@@ -20,11 +22,17 @@ from model_exporter.job.columns import (
 from model_exporter.job.config import ModelConfig
 from model_exporter.records import LabelOutcome, LabelPolicy, Task
 
-SCHEMA_VERSION = "4"
+SCHEMA_VERSION = "5"
 HOUR = 3_600_000_000
 """Microseconds. The slot of a tile is the hour of its rows, counted from 1970."""
 DELAY_EDGES = (60, 300, 900, 3_600, 21_600, 86_400, 259_200, 604_800, 2_592_000, 7_776_000)
 """Upper bounds in seconds of the buckets of `model_label_delay_seconds`: a minute to 90 days."""
+
+MAX_AMOUNT = "1e150"
+"""Amounts beyond it count as missing: their squares would overflow."""
+
+MAX_OUTCOME = "1e75"
+"""Predictions and labels of a regression beyond it are invalid: fourth powers would overflow."""
 
 META = "CREATE TABLE IF NOT EXISTS meta (key VARCHAR, value VARCHAR)"
 _GROUP = "version VARCHAR, segment VARCHAR, segment_value VARCHAR, slot BIGINT"
@@ -44,7 +52,7 @@ _ADDED = {"counts": ("value",), "sums": ("value", "rows"), "lifetime": ("value",
 
 def create(model: ModelConfig) -> list[str]:
     """Return the statements that make all tables anew."""
-    label = f"label {_label_type(model)}"
+    label = _definitions(_truth_columns(model))
     tables = {
         **_TABLES,
         "prediction": _definitions(prediction_columns(model)),
@@ -60,7 +68,7 @@ def create(model: ModelConfig) -> list[str]:
 
 def fresh(model: ModelConfig) -> list[str]:
     """Return the statements that make the empty temporary tables of what was added of late."""
-    rows = f"{_definitions(_outcome_columns(model))}, label {_label_type(model)}"
+    rows = _definitions((*_outcome_columns(model), *_truth_columns(model)))
     tables = {**_TILES, "labeled": f"sign BIGINT, slot BIGINT, {rows}"}
     return [f"CREATE OR REPLACE TEMP TABLE fresh_{kind} ({tables[kind]})" for kind in tables]
 
@@ -81,7 +89,8 @@ def stage(model: ModelConfig, source: str, schema: pa.Schema) -> str:
     classes = binary_classes(model)
     read = ", ".join(select(column, schema, binary_classes=classes) for column in plan)
     value, usable = _usable(model, source)
-    filled = "* REPLACE (coalesce(version, '') AS version)" if source == "predictions" else "*"
+    filled = ", ".join(_filled(model, source))
+    filled = f"* REPLACE ({filled})" if filled else "*"
     return (
         f"INSERT INTO staged BY NAME SELECT {filled}, CASE WHEN key IS NULL THEN 'id' "
         f"WHEN ts IS NULL THEN 'timestamp' WHEN {usable} THEN NULL ELSE {sql_text(value)} END "
@@ -89,12 +98,24 @@ def stage(model: ModelConfig, source: str, schema: pa.Schema) -> str:
     )
 
 
+def _filled(model: ModelConfig, source: str) -> list[str]:
+    """Return what stands for a missing value in the columns that have no null.
+
+    A missing amount is the least of all, so that it equals itself and that of two label records
+    that tie, the one with an amount counts.
+    """
+    if source == "predictions":
+        return ["coalesce(version, '') AS version"]
+    usable = f"CASE WHEN abs({{0}}) <= {MAX_AMOUNT} THEN {{0}} ELSE CAST('-inf' AS DOUBLE) END"
+    return [f"{usable.format(c.name)} AS {c.name}" for c in amount_columns(model)]
+
+
 def _usable(model: ModelConfig, source: str) -> tuple[str, str]:
     """Return what the configuration calls the outcome of a source, and the test it must pass."""
     name, outcome = ("prediction", "predicted") if source == "predictions" else ("label", "label")
     classes = binary_classes(model)
     if model.task is Task.REGRESSION:
-        return name, f"isfinite({outcome})"
+        return name, f"abs({outcome}) <= {MAX_OUTCOME}"
     if classes:
         return name, f"{outcome} IN ({', '.join(map(sql_text, classes))})"
     return name, f"{outcome} IS NOT NULL"
@@ -147,11 +168,20 @@ ADD_PREDICTIONS = (
 
 # Of labels, every record is kept: which of them counts is decided when they are paired.
 
-NEW_LABELS = (
-    "CREATE OR REPLACE TEMP TABLE known AS SELECT * FROM label SEMI JOIN incoming USING (key)",
-    "CREATE OR REPLACE TEMP TABLE news AS SELECT *, $arrived::BIGINT AS arrived FROM "
-    "(SELECT DISTINCT key, ts, label FROM incoming) ANTI JOIN known USING (key, ts, label)",
+KNOWN_LABELS = (
+    "CREATE OR REPLACE TEMP TABLE known AS SELECT * FROM label SEMI JOIN incoming USING (key)"
 )
+
+
+def new_labels(model: ModelConfig) -> str:
+    """Return the statement that keeps the label records that are not known yet."""
+    record = f"key, ts, {_names(_truth_columns(model))}"
+    return (
+        "CREATE OR REPLACE TEMP TABLE news AS SELECT *, $arrived::BIGINT AS arrived FROM "
+        f"(SELECT DISTINCT {record} FROM incoming) ANTI JOIN known USING ({record})"
+    )
+
+
 ADD_LABELS = (
     "INSERT INTO label BY NAME SELECT * FROM news",
     "INSERT INTO orphan SELECT DISTINCT key FROM news ANTI JOIN near USING (key) "
@@ -226,23 +256,25 @@ def pair(model: ModelConfig, side: str, now: int) -> list[str]:
     with a label that counts.
     """
     columns = _names(_outcome_columns(model))
+    truth = [c.name for c in _truth_columns(model)]
+    of_label, of_best = (", ".join(f"{of}.{c}" for c in truth) for of in ("l", "best"))
     limit = model.max_label_delay
     late = "false" if limit is None else f"l.ts - p.ts > {limit.microseconds}"
     time = "best_ts" if model.windows_by == "label_timestamp" else "ts"
     return [
-        f"CREATE OR REPLACE TEMP TABLE {side}_pair AS SELECT p.*, l.ts AS label_ts, l.label, "
+        f"CREATE OR REPLACE TEMP TABLE {side}_pair AS SELECT p.*, l.ts AS label_ts, {of_label}, "
         f"l.arrived, {late} AS late FROM (SELECT {columns} FROM {side}_prediction "
         f"WHERE ts <= {now}) p JOIN (SELECT * FROM {side}_label WHERE ts <= {now}) l USING (key)",
         f"CREATE OR REPLACE TEMP TABLE {side}_several AS "
         f"WITH several AS (SELECT key FROM {side}_label GROUP BY key HAVING count(*) > 1) "
-        f"SELECT key, {_best(model.label_policy)} AS best, min(label_ts) AS first_ts, "
+        f"SELECT key, {_best(model.label_policy, truth)} AS best, min(label_ts) AS first_ts, "
         f"count(*) AS records, count(DISTINCT label) AS labels FROM {side}_pair "
         "SEMI JOIN several USING (key) WHERE NOT late GROUP BY key",
         f"CREATE OR REPLACE TEMP VIEW {side}_labeled AS SELECT *, {time} AS time FROM ("
-        f"SELECT {columns}, label, label_ts AS best_ts, label_ts AS first_ts, "
+        f"SELECT {columns}, {', '.join(truth)}, label_ts AS best_ts, label_ts AS first_ts, "
         "1 AS records, 1 AS labels "
         f"FROM {side}_pair ANTI JOIN {side}_several USING (key) WHERE NOT late "
-        f"UNION ALL SELECT {columns}, best.label, best.ts, first_ts, records, labels "
+        f"UNION ALL SELECT {columns}, {of_best}, best.ts, first_ts, records, labels "
         f"FROM {side}_prediction JOIN {side}_several USING (key))",
     ]
 
@@ -258,14 +290,15 @@ def rows(model: ModelConfig, side: str, now: int) -> str:
     return f"CREATE OR REPLACE TEMP VIEW {side}_prediction_rows AS {query}"
 
 
-def _best(policy: LabelPolicy) -> str:
+def _best(policy: LabelPolicy, truth: Sequence[str]) -> str:
     """Return the aggregate of the record that counts; ties go to the greatest label."""
+    values = ", ".join(f"'{name}': {name}" for name in truth)
+    record = f"{{'ts': label_ts, {values}}}"
     return {
-        LabelPolicy.LATEST: "max({'ts': label_ts, 'label': label})",
-        LabelPolicy.FIRST: "arg_max({'ts': label_ts, 'label': label}, "
-        "{'order': -label_ts, 'label': label})",
-        LabelPolicy.LAST_ARRIVAL: "arg_max({'ts': label_ts, 'label': label}, "
-        "{'order': arrived, 'ts': label_ts, 'label': label})",
+        LabelPolicy.LATEST: f"max({record})",
+        LabelPolicy.FIRST: f"arg_max({record}, {{'order': -label_ts, {values}}})",
+        LabelPolicy.LAST_ARRIVAL: f"arg_max({record}, "
+        f"{{'order': arrived, 'ts': label_ts, {values}}})",
     }[policy]
 
 
@@ -283,7 +316,8 @@ def difference(of: str, sides: Sequence[str]) -> str:
 
 def keep_labeled(model: ModelConfig) -> list[str]:
     """Return the statements that bring the table `labeled` up to date."""
-    columns = f"{_names(_outcome_columns(model))}, time, first_ts, label"
+    columns = _names((*_outcome_columns(model), *_truth_columns(model)))
+    columns += ", time, first_ts"
     return [
         "DELETE FROM labeled WHERE key IN (SELECT key FROM delta_labeled WHERE sign < 0)",
         f"INSERT INTO labeled BY NAME SELECT {columns} FROM delta_labeled WHERE sign > 0",
@@ -292,7 +326,7 @@ def keep_labeled(model: ModelConfig) -> list[str]:
 
 def keep_fresh(model: ModelConfig) -> str:
     """Return the statement that notes the labelled rows that were added and taken away."""
-    columns = f"sign, slot, {_names(_outcome_columns(model))}, label"
+    columns = f"sign, slot, {_names((*_outcome_columns(model), *_truth_columns(model)))}"
     return f"INSERT INTO fresh_labeled BY NAME SELECT {columns} FROM delta_labeled"
 
 
@@ -394,13 +428,15 @@ def _outcome_columns(model: ModelConfig) -> tuple[Column, ...]:
     return tuple(c for c in prediction_columns(model) if c.name[0] not in "fb")
 
 
+def _truth_columns(model: ModelConfig) -> tuple[Column, ...]:
+    """Return the columns that a label brings: `label`, and the amounts of the business."""
+    form = Form.NUMBER if model.task is Task.REGRESSION else Form.CATEGORY
+    return (Column("label", form, (), ""), *amount_columns(model))
+
+
 def _names(columns: Sequence[Column]) -> str:
     return ", ".join(column.name for column in columns)
 
 
 def _definitions(columns: Sequence[Column]) -> str:
     return ", ".join(f"{column.name} {column.form.sql_type}" for column in columns)
-
-
-def _label_type(model: ModelConfig) -> str:
-    return "DOUBLE" if model.task is Task.REGRESSION else "VARCHAR"

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from model_exporter.job import database, statements
-from model_exporter.job.columns import prediction_columns
+from model_exporter.job.columns import amount_columns, prediction_columns
 from model_exporter.job.config import ModelConfig
 from model_exporter.job.sources import Batch, Cursor
 from model_exporter.job.tiles import compile_tiles
@@ -161,7 +161,8 @@ class Store:
         self._compact_at = max(COMPACT_ROWS, COMPACT_GROWTH * size)
 
     def _open(self) -> None:
-        rows = _digest(statements.SCHEMA_VERSION, *map(repr, prediction_columns(self.model)))
+        columns = (*prediction_columns(self.model), *amount_columns(self.model))
+        rows = _digest(statements.SCHEMA_VERSION, *map(repr, columns))
         tiles = _digest(rows, repr(self._tiles), *statements.pair(self.model, "is", 0))
         with self._transaction():
             self._execute(statements.META)
@@ -215,8 +216,8 @@ class Store:
     def _add_labels(self) -> None:
         arrived = int(self._meta("arrived") or 0) + 1
         self._set_meta("arrived", str(arrived))
-        self._execute(statements.NEW_LABELS[0])
-        self._execute(statements.NEW_LABELS[1], {"arrived": arrived})
+        self._execute(statements.KNOWN_LABELS)
+        self._execute(statements.new_labels(self.model), {"arrived": arrived})
         self._keep("near", statements.near_outcomes(self.model, "news"))
         self._run(statements.ADD_LABELS)
         self._keep("all_known", "SELECT * FROM known UNION ALL BY NAME SELECT * FROM news")

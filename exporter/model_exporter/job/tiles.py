@@ -17,20 +17,29 @@ How scores rank is no tile, as an hour has about as many scores as rows: it is c
 rows of a window, see `score_counts`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import ibis
 import ibis.expr.types as ir
 
 from model_exporter.job.bins import bin_of, out_of_range
-from model_exporter.job.columns import feature_names, prediction_columns, score_classes
+from model_exporter.job.columns import (
+    amount_columns,
+    feature_names,
+    prediction_columns,
+    score_classes,
+)
 from model_exporter.job.config import ModelConfig
 from model_exporter.job.delays import delay_bucket
 from model_exporter.job.losses import (
     FIXED_EXPONENT,
+    amount_terms,
     calibration_bin,
     exact_parts,
     fixed,
+    quantile_hits,
+    quantile_terms,
     regression_terms,
     with_chosen,
     with_losses,
@@ -75,26 +84,30 @@ def compile_tiles(model: ModelConfig) -> TileSql:
     labeled = ibis.table(row_schema(model, features=False), name="delta_labeled")
     if model.task is Task.REGRESSION:
         rows = _by_segment(labeled, model)
-        terms = regression_terms(rows)
+        terms = {(name, ""): term for name, term in regression_terms(rows).items()}
+        hits = quantile_hits(rows, model).items()
+        terms |= quantile_terms(rows, model) | amount_terms(rows, model)
         return TileSql(
             cells=None,
             predicted=_sql(_predicted(predicted, model)),
             labeled=_sql(
                 ibis.union(
                     _count(rows, "labeled"),
+                    *(_count(rows.filter(hit), stat, key=key) for (stat, key), hit in hits),
                     _bins(_whole(labeled), labeled.label, Subject.LABEL, "", model),
                     *_of_labeled(labeled, model),
                 )
             ),
-            sums=_sql(ibis.union(*(_sum(rows, name, term) for name, term in terms.items()))),
+            sums=_sql(ibis.union(*_sums(rows, terms))),
         )
-    cells = _cells(_by_segment(labeled, model), model)
+    rows = _by_segment(labeled, model)
+    cells, amounts = _cells(rows, model), _sums(rows, amount_terms(rows, model))
     table = ibis.table(cells.schema(), name="cells")
     return TileSql(
         cells=_sql(cells),
         predicted=_sql(_predicted(predicted, model)),
         labeled=_sql(ibis.union(_counts_of(table, model), *_of_labeled(labeled, model))),
-        sums=_sql(_sums_of(table, model)),
+        sums=_sql(ibis.union(_sums_of(table, model), *amounts)),
     )
 
 
@@ -109,6 +122,7 @@ def row_schema(model: ModelConfig, *, features: bool) -> dict[str, str]:
     if not features:
         columns["label"] = "float64" if model.task is Task.REGRESSION else "string"
         columns |= {"ts": _INT, "first_ts": _INT}
+        columns |= {c.name: "float64" for c in amount_columns(model)}
     return {"sign": _INT, "slot": _INT, **columns}
 
 
@@ -246,6 +260,10 @@ def _bins(
     rows: ir.Table, value: ir.Value, subject: Subject, name: str, model: ModelConfig
 ) -> ir.Table:
     return _count(rows, subject, name, bin_of(rows, value, subject, name, model))
+
+
+def _sums(rows: ir.Table, terms: Mapping[tuple[str, str], ir.Value]) -> list[ir.Table]:
+    return [_sum(rows, stat, term, key) for (stat, key), term in terms.items()]
 
 
 def _sum(rows: ir.Table, stat: str, value: ir.Value, key: ir.Value | str = "") -> ir.Table:

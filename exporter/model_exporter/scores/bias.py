@@ -1,6 +1,6 @@
 """Mean error."""
 
-from model_exporter.scores.intervals import bounded, standard_error, student
+from model_exporter.scores.intervals import mean
 from model_exporter.scores.score import REGRESSION, Estimates, Score, single
 from model_exporter.scores.statistics import Moments, RegressionStatistics
 
@@ -26,14 +26,7 @@ def bias(statistics: RegressionStatistics) -> Estimates:
     Student, The probable error of a mean, Biometrika 6 (1908) 1-25.
     """
     errors = Moments(statistics.count, statistics.error, statistics.squared_error)
-    if not errors.count:
-        return {}
-    mean = errors.total / errors.count
-    error = standard_error(errors)
-    if error is None:
-        return single(bounded(mean, None))
-    half = student(errors.count - 1) * error
-    return single(bounded(mean, (mean - half, mean + half)))
+    return single(mean(errors))
 
 
 SCORE = Score("model_bias", REGRESSION, bias)

@@ -11,8 +11,8 @@ from model_exporter.bundle.looks import (
     organized,
     override,
 )
-from model_exporter.bundle.panels import table, timeseries
-from model_exporter.bundle.selectors import MODEL, PER_MODEL, VERSION, WHOLE
+from model_exporter.bundle.panels import bar_chart, table, timeseries
+from model_exporter.bundle.selectors import MODEL, PER_MODEL, VERSION, WHOLE, WINDOWED
 
 
 def _score(
@@ -145,6 +145,36 @@ CONFUSION = table(
     ],
 )
 
+CALIBRATION = bar_chart(
+    "Calibration",
+    "Mean score and observed share in each tenth of the score, and the 95 % confidence interval of"
+    " the share: a calibrated score lies inside it. Choose one model and version.",
+    unit="percentunit",
+    queries=[
+        Query(f"max by (bin) (model_calibration_bin_score{{{WINDOWED}}})"),
+        Query(f"max by (bin) (model_calibration_bin_observed_ratio{{{WINDOWED}}})"),
+        Query(f"max by (bin) (model_calibration_bin_observed_ratio_lower{{{WINDOWED}}})"),
+        Query(f"max by (bin) (model_calibration_bin_observed_ratio_upper{{{WINDOWED}}})"),
+    ],
+    empty=NO_LABELS,
+    across="bin",
+    width=24,
+    transformations=[
+        {"id": "joinByField", "options": {"byField": "bin", "mode": "outer"}},
+        {"id": "sortBy", "options": {"fields": {}, "sort": [{"desc": False, "field": "bin"}]}},
+        organized(
+            rename={
+                "bin": "bin",
+                "Value #A": "score",
+                "Value #B": "observed",
+                "Value #C": "observed lower",
+                "Value #D": "observed upper",
+            },
+            hide=["Time 1", "Time 2", "Time 3", "Time 4"],
+        ),
+    ],
+)
+
 EXPECTATIONS = table(
     "Expectations",
     "Scores that the configuration expects to keep a bound. Violated: the whole confidence interval"
@@ -167,4 +197,4 @@ EXPECTATIONS = table(
     overrides=[override("State", {**VIOLATION, **COLOURED_TEXT})],
 )
 
-ROW = Row("Quality", [*SCORES, ESTIMATED, ESTIMATE_ERROR, CONFUSION, EXPECTATIONS])
+ROW = Row("Quality", [*SCORES, ESTIMATED, ESTIMATE_ERROR, CONFUSION, EXPECTATIONS, CALIBRATION])
