@@ -32,16 +32,17 @@ OURS: dict[str, set[str]] = {
     "distribution": {"errors", "records"},
     "reference_table": STATISTICS,
     "scores": STATISTICS,
+    "comparison": {*STATISTICS, "scores"},
     "drift": {*STATISTICS, "baseline"},
     "baseline": {*STATISTICS, "reference_table", "baseline_quality"},
     "baseline_quality": {*STATISTICS, "reference_table", "scores"},
     "sidecar": FOUNDATION,
     "integrations": {*FOUNDATION, "sidecar"},
     "testing": {"sidecar"},
-    "job": {*FOUNDATION, "scores", "drift"},
+    "job": {*FOUNDATION, "comparison", "scores", "drift"},
     "bundle": {"catalogue"},
-    "demo": {*FOUNDATION, "scores", "drift", "sidecar", "job", "bundle", "demo"},
-    "cli": {*FOUNDATION, "scores", "drift", "sidecar", "job", "bundle", "demo"},
+    "demo": {*FOUNDATION, "comparison", "scores", "drift", "sidecar", "job", "bundle", "demo"},
+    "cli": {*FOUNDATION, "comparison", "scores", "drift", "sidecar", "job", "bundle", "demo"},
     "__init__": {"baseline", "errors", "sidecar"},
     "__main__": {"cli"},
 }
@@ -54,6 +55,7 @@ THEIRS: dict[str, set[str]] = {
     "distribution": {"numpy"},
     "reference_table": set(),
     "scores": {"numpy", "scipy"},
+    "comparison": {"numpy", "scipy"},
     "drift": {"numpy", "scipy"},
     "baseline": {"numpy"},
     "baseline_quality": {"numpy"},
@@ -85,7 +87,7 @@ NO_SIDE_EFFECTS = {"time", "datetime", "logging", "pathlib", "os", "io", "thread
 """Not for the pure parts: no clock, no logging, no files."""
 PURE = (
     *("catalogue", "records", "errors", "distribution", "reference_table", "baseline_quality"),
-    *("scores", "drift"),
+    *("scores", "comparison", "drift"),
 )
 
 
