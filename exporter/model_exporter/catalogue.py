@@ -86,6 +86,8 @@ INFINITE = float("inf")
 MODEL = ("model_name", "model_version")
 WINDOW = ("model_name", "model_version", "window", "segment", "segment_value")
 DRIFT = ("model_name", "model_version", "window", "subject", "feature")
+COMPARED = ("model_name", "model_version", "champion", "window", "pairing")
+DIFFERENCE = (*COMPARED, "score")
 FEATURE_WINDOW = ("model_name", "model_version", "window", "feature")
 
 # fmt: off
@@ -133,6 +135,12 @@ JOB_FAMILIES = (
     Family("model_labels_waiting", GAUGE, "records", "Label records whose prediction is not known yet; with those of the ledger, all that were read.", ("model_name",), JOB),
     Family("model_expectation_threshold", GAUGE, "1", "Bound that the configuration expects a score to keep; bound is min or max.", ("model_name", "score", "bound"), JOB),
     Family("model_expectation_violated", GAUGE, "1", "1 where the whole confidence interval of a score lies beyond its expected bound, else 0.", (*WINDOW, "score", "bound"), JOB),
+    Family("model_version_difference", GAUGE, "1", "Score of a version minus that of the champion, in the unit of the score; pairing is paired (on rows that both predicted) or unpaired.", DIFFERENCE, JOB),
+    Family("model_version_difference_lower", GAUGE, "1", "Lower end of the 95 % confidence interval of model_version_difference.", DIFFERENCE, JOB),
+    Family("model_version_difference_upper", GAUGE, "1", "Upper end of the 95 % confidence interval of model_version_difference.", DIFFERENCE, JOB),
+    Family("model_version_difference_p_value", GAUGE, "ratio", "Two-sided p-value of model_version_difference, for no difference; not corrected for the number of scores.", DIFFERENCE, JOB),
+    Family("model_version_difference_rows", GAUGE, "rows", "Labelled rows behind the differences of a version: pairs, or rows of the smaller side where unpaired.", COMPARED, JOB),
+    Family("model_version_worse", GAUGE, "1", "1 where a version scores worse than the champion beyond chance (p-value below 0.05 over the number of scores, 100 rows or more), else 0.", DIFFERENCE, JOB),
     Family("model_drift_psi", GAUGE, "nats", "Population stability index against the baseline, on the baseline's bins.", DRIFT, JOB),
     Family("model_drift_ks", GAUGE, "ratio", "Two-sample Kolmogorov-Smirnov statistic against the baseline; on values where both sides have them, else on bins.", DRIFT, JOB),
     Family("model_drift_ks_p_value", GAUGE, "ratio", "Asymptotic p-value of model_drift_ks; only where it was computed on values.", DRIFT, JOB),

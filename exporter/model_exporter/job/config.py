@@ -14,6 +14,11 @@ from model_exporter.baseline import Baseline
 from model_exporter.catalogue import SCORE_BY_KEY
 from model_exporter.distribution import category_text
 from model_exporter.errors import BaselineError
+from model_exporter.job.comparison_section import (
+    ComparisonConfig,
+    read_comparison,
+    read_shadow,
+)
 from model_exporter.job.sources import SOURCE_TYPES
 from model_exporter.job.yaml_section import Duration, Section, read_section
 from model_exporter.records import ALL_VERSIONS, LabelPolicy, Task
@@ -60,6 +65,7 @@ class Expectation:
 class ModelConfig:
     """One monitored model.
 
+    Where versions `shadow` each other, a prediction is one of an id by a version.
     `baselines` is keyed by model version; the key `ALL_VERSIONS` serves every version without
     one of its own.
     """
@@ -81,6 +87,8 @@ class ModelConfig:
     max_label_delay: Duration | None
     retention: Duration | None
     expectations: tuple[Expectation, ...]
+    shadow: bool
+    comparison: ComparisonConfig | None
 
     def baseline(self, version: str) -> Baseline | None:
         """Return the baseline of a version; for `ALL_VERSIONS`, the one that all share."""
@@ -163,6 +171,8 @@ def _model(section: Section) -> ModelConfig:
         max_label_delay=section.optional_duration("max_label_delay"),
         retention=section.optional_duration("retention"),
         expectations=_expectations(section),
+        shadow=read_shadow(section),
+        comparison=read_comparison(section),
     )
     if features:
         features.finish()

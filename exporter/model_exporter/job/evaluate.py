@@ -12,9 +12,10 @@ from model_exporter.job import decode
 from model_exporter.job.columns import feature_names, score_classes
 from model_exporter.job.config import Expectation, ModelConfig
 from model_exporter.job.snapshot import Histogram, Snapshot
-from model_exporter.job.statements import DELAY_EDGES, WAITING
+from model_exporter.job.statements import DELAY_EDGES, waiting
 from model_exporter.job.store import LABELS, PREDICTIONS, Store
 from model_exporter.job.values import read_values
+from model_exporter.job.versions import compare_versions
 from model_exporter.job.windows import Group, Totals, WindowReader, WindowTotals
 from model_exporter.records import Estimate, LabelOutcome, Subject, Task
 from model_exporter.scores import SCORES as SCORE_FUNCTIONS
@@ -35,10 +36,13 @@ def evaluate(reader: WindowReader) -> Snapshot:
     """Evaluate a model as of the instant that its store has come to."""
     snapshot = Snapshot()
     store, model = reader.store, reader.store.model
+    windows = []
     for window in reader.read():
+        windows.append(window)
         for group, totals in window.groups.items():
             _window(snapshot, model, window.text, group, totals)
         _drift(snapshot, store, window)
+    compare_versions(snapshot, store, windows)
     _baseline_quality(snapshot, model, _versions(store))
     _lifetime(snapshot, store)
     _thresholds(snapshot, model)
@@ -247,8 +251,8 @@ def _lifetime(snapshot: Snapshot, store: Store) -> None:
     ledger[LabelOutcome.INVALID] = sum(counted.get((LABELS, r), 0) for r in REASONS[LABELS])
     for outcome, count in ledger.items():
         snapshot.put("model_labels_total", (model.name, outcome), count)
-    waiting = store.query(WAITING, {"now": store.now})[0][0]
-    snapshot.put("model_labels_waiting", (model.name,), waiting)
+    unmatched = store.query(waiting(model), {"now": store.now})[0][0]
+    snapshot.put("model_labels_waiting", (model.name,), unmatched)
     _newest(snapshot, store)
 
 

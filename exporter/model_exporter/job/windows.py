@@ -322,14 +322,17 @@ def _merge_steps(steps: Steps) -> Steps:
 
 
 def _pool(groups: Groups, model: ModelConfig) -> Groups:
-    """Pool rare segment values, then versions; there is always a total of the whole model."""
-    pooled: Groups = {Group(ALL_VERSIONS): Totals()}
+    """Pool rare segment values, then versions; there is always a total of the whole model.
+
+    Versions that shadow each other are not pooled: every id would count several times.
+    """
+    pooled: Groups = {} if model.shadow else {Group(ALL_VERSIONS): Totals()}
     kept = {segment: _common_values(groups, segment) for segment in model.segments}
     for group in sorted(groups, key=lambda g: (g.version, g.segment, g.segment_value)):
         value = group.segment_value
         if group.segment and value not in kept[group.segment]:
             value = OTHER
-        for version in (group.version, ALL_VERSIONS):
+        for version in (group.version,) if model.shadow else (group.version, ALL_VERSIONS):
             target = Group(version, group.segment, value)
             pooled.setdefault(target, Totals()).add(groups[group])
     return pooled
