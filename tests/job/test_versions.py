@@ -47,11 +47,17 @@ def predicted(task: str, ids: np.ndarray, version: str, noise: float) -> tuple[d
 
 
 def served(
-    directory: Path, task: str, versions: dict[str, np.ndarray], *, step: float = 0.5, **more
+    directory: Path,
+    task: str,
+    versions: dict[str, np.ndarray],
+    *,
+    step: float = 0.5,
+    scored: bool = True,
+    **more,
 ) -> Samples:
     """Return what is served of versions that predicted some ids, each with more noise."""
-    columns = {"score": "score"} if task == "binary" else {}
-    if task == "multiclass":
+    columns = {"score": "score"} if task == "binary" and scored else {}
+    if task == "multiclass" and scored:
         columns = {"scores": {c: f"scores.{c}" for c in "abc"}}
     config = {
         "name": "m",
@@ -67,6 +73,8 @@ def served(
         store.advance(NOW)
         for number, (version, ids) in enumerate(versions.items()):
             rows, truth = predicted(task, ids, version, 0.3 + step * number)
+            if not scored:
+                rows = {name: rows[name] for name in rows if not name.startswith("score")}
             labels = [CLASSES[task][i] for i in truth] if CLASSES[task] else truth.tolist()
             marks = {"prediction_id": rows["prediction_id"], "label": labels}
             marks["label_timestamp"] = [NOW - HOUR] * len(labels)
@@ -166,9 +174,30 @@ def test_the_champion_is_the_commonest_of_the_longest_window(tmp_path: Path) -> 
         ("3", "1"),
     }
     (tmp_path / "listed").mkdir()
-    listed = {"champion": "2", "challengers": ["3", "9"]}
+    listed = {"challengers": ["3", "1", "9"]}
     samples = served(tmp_path / "listed", "binary", versions, comparison=listed)
-    assert {labels[1:3] for labels in samples["model_version_difference"]} == {("3", "2")}
+    assert {labels[1:3] for labels in samples["model_version_difference"]} == {("3", "1")}
+
+
+def test_a_version_that_was_replaced_is_compared_if_listed(tmp_path: Path) -> None:
+    """The rows lie 20 hours back: beyond an hour, nobody predicts any more."""
+    versions = {"3": np.arange(90), "4": np.arange(90, 150)}
+    for number, listed in enumerate(([], ["4"])):
+        directory = tmp_path / str(number)
+        directory.mkdir()
+        comparison = {"challengers": listed}
+        samples = served(directory, "binary", versions, windows=["1h", "1d"], comparison=comparison)
+        assert ("model_version_difference" in samples) == bool(listed)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_versions_without_probabilities_are_compared_by_class(tmp_path: Path, task: str) -> None:
+    """A log without scores gives what a confusion matrix gives, and no more."""
+    versions = {"3": np.arange(90), "4": np.arange(90)}
+    samples = served(tmp_path, task, versions, scored=False, shadow=True)
+    found = differences(samples, "4", "3", "paired")
+    assert {"accuracy", "f1", "mcc"} <= found.keys()
+    assert not {"brier_score", "roc_auc"} & found.keys()
 
 
 def test_nothing_is_compared_unless_asked_for(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from model_exporter.records import ALL_VERSIONS, Task
 from model_exporter.scores import SCORES as SCORE_FUNCTIONS
 
 MAX_CHALLENGERS = 9
-"""Without a list, the versions with the most labelled rows in the window are compared."""
+"""Without a list; the versions with the most labelled rows in the longest window are compared."""
 SIGNIFICANCE = 0.05
 """Of all scores of a comparison together; each gets its share (Bonferroni)."""
 MINIMUM_ROWS = 100
@@ -38,11 +38,14 @@ def compare_versions(snapshot: Snapshot, store: Store, windows: Sequence[WindowT
     if model.comparison is None or not windows:
         return
     champion = model.comparison.champion or _commonest(windows)
+    challengers = model.comparison.challengers or _serving(windows, champion)
     for window in windows:
         versions = _versions(window)
-        if champion not in versions or not versions[champion].count("labeled"):
+        if not versions.get(champion, Totals()).count("labeled"):
             continue
-        for version in _challengers(model, versions, champion):
+        for version in challengers:
+            if version == champion or not versions.get(version, Totals()).count("labeled"):
+                continue
             sides = {champion: versions[champion], version: versions[version]}
             pairing, rows, found = _compared(store, window.interval, sides)
             labels = (model.name, version, champion, window.text, pairing)
@@ -54,9 +57,25 @@ def _commonest(windows: Sequence[WindowTotals]) -> str:
 
     It is one for all windows: a rollout that has come further in a shorter one changes no side.
     """
-    longest = max(windows, key=lambda window: window.interval[1] - window.interval[0])
-    sizes = {version: t.count("predictions") for version, t in _versions(longest).items()}
+    _, longest = _extremes(windows)
+    sizes = {version: t.count("predictions") for version, t in longest.items()}
     return min(sizes, key=lambda version: (-sizes[version], version), default="")
+
+
+def _serving(windows: Sequence[WindowTotals], champion: str) -> list[str]:
+    """Return the other versions that still predict, those with the most labels first.
+
+    A version that has been replaced by a better one is worse, and nobody's concern.
+    """
+    shortest, longest = _extremes(windows)
+    serving = [v for v, t in shortest.items() if t.count("predictions") and v != champion]
+    return sorted(serving, key=lambda v: (-longest[v].count("labeled"), v))[:MAX_CHALLENGERS]
+
+
+def _extremes(windows: Sequence[WindowTotals]) -> tuple[dict[str, Totals], dict[str, Totals]]:
+    """Return the versions of the shortest and of the longest window."""
+    by_length = sorted(windows, key=lambda window: window.interval[1] - window.interval[0])
+    return _versions(by_length[0]), _versions(by_length[-1])
 
 
 def _versions(window: WindowTotals) -> dict[str, Totals]:
@@ -65,14 +84,6 @@ def _versions(window: WindowTotals) -> dict[str, Totals]:
         for group, totals in window.groups.items()
         if not group.segment and group.version != ALL_VERSIONS
     }
-
-
-def _challengers(model: ModelConfig, versions: Mapping[str, Totals], champion: str) -> list[str]:
-    assert model.comparison is not None
-    sizes = {version: totals.count("labeled") for version, totals in versions.items()}
-    named = model.comparison.challengers or sizes
-    found = [v for v in named if v != champion and sizes.get(v)]
-    return sorted(found, key=lambda version: (-sizes[version], version))[:MAX_CHALLENGERS]
 
 
 def _compared(
