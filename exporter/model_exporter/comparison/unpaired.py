@@ -22,7 +22,7 @@ def unpaired_difference(champion: Estimate, challenger: Estimate) -> Difference:
 
     Misleads where the two sets of rows differ in more than the version: other users, another day.
 
-    From 500 rows a side on it covers 94 to 99 %, and equal versions are told apart in at most 6 %;
+    From 500 rows a side on it covers 94 to 99 %, and equal versions are told apart in at most 7 %;
     with 3,000 rows against 200 in at most 8 % (losses with heavy tails, and log loss where 10 % are
     positive; 500 draws). At 50 rows see `tests/comparison/test_simulation.py`.
 
