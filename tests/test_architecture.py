@@ -36,16 +36,17 @@ OURS: dict[str, set[str]] = {
     "reference_table": STATISTICS,
     "scores": STATISTICS,
     "estimates": {*STATISTICS, "reference_errors", "scores"},
+    "comparison": {*STATISTICS, "scores"},
     "drift": {*STATISTICS, "baseline"},
     "baseline": {*STATISTICS, "baseline_quality", *BASELINE_PARTS},
     "baseline_quality": {*STATISTICS, "estimates", *BASELINE_PARTS, "scores"},
     "sidecar": FOUNDATION,
     "integrations": {*FOUNDATION, "sidecar"},
     "testing": {"sidecar"},
-    "job": {*FOUNDATION, "scores", "estimates", "drift", "reference_errors"},
+    "job": {*FOUNDATION, "comparison", "scores", "estimates", "drift", "reference_errors"},
     "bundle": {"catalogue"},
-    "demo": {*FOUNDATION, "scores", "drift", "sidecar", "job", "bundle", "demo"},
-    "cli": {*FOUNDATION, "scores", "drift", "sidecar", "job", "bundle", "demo"},
+    "demo": {*FOUNDATION, "comparison", "scores", "drift", "sidecar", "job", "bundle", "demo"},
+    "cli": {*FOUNDATION, "comparison", "scores", "drift", "sidecar", "job", "bundle", "demo"},
     "__init__": {"baseline", "errors", "sidecar"},
     "__main__": {"cli"},
 }
@@ -61,6 +62,7 @@ THEIRS: dict[str, set[str]] = {
     "reference_table": set(),
     "scores": {"numpy", "scipy"},
     "estimates": {"numpy"},
+    "comparison": {"numpy", "scipy"},
     "drift": {"numpy", "scipy"},
     "baseline": {"numpy"},
     "baseline_quality": {"numpy"},
@@ -92,7 +94,7 @@ NO_SIDE_EFFECTS = {"time", "datetime", "logging", "pathlib", "os", "io", "thread
 """Not for the pure parts: no clock, no logging, no files."""
 PURE = (
     *("catalogue", "records", "errors", "distribution", "reference_table", "baseline_quality"),
-    *("reference_errors", "scores", "estimates", "drift"),
+    *("reference_errors", "scores", "comparison", "estimates", "drift"),
 )
 
 

@@ -112,6 +112,8 @@ MODEL = ("model_name", "model_version")
 WINDOW = ("model_name", "model_version", "window", "segment", "segment_value")
 DRIFT = ("model_name", "model_version", "window", "subject", "feature")
 BIN_WINDOW = ("model_name", "model_version", "window", "bin")
+COMPARED = ("model_name", "model_version", "champion", "window", "pairing")
+DIFFERENCE = (*COMPARED, "score")
 FEATURE_WINDOW = ("model_name", "model_version", "window", "feature")
 COHORT = ("model_name", "model_version", "cohort")
 
@@ -177,6 +179,12 @@ JOB_FAMILIES = (
     Family("model_window_value", GAUGE, "1", "Sum of what the labelled predictions in the window are worth by the configured values, in their unit.", WINDOW, JOB),
     Family("model_window_business", GAUGE, "1", "Sum of a measure of the business over the labelled predictions in the window, in the measure's unit.", (*WINDOW, "measure"), JOB),
     Family("model_custom_score_errors_total", COUNTER, "errors", "Calls of a score of the configuration that raised, or gave what is no number, since the process started.", ("model_name", "score"), JOB, volatile=True),
+    Family("model_version_difference", GAUGE, "1", "Score of a version minus that of the champion, in the unit of the score; pairing is paired (on rows that both predicted) or unpaired.", DIFFERENCE, JOB),
+    Family("model_version_difference_lower", GAUGE, "1", "Lower end of the 95 % confidence interval of model_version_difference.", DIFFERENCE, JOB),
+    Family("model_version_difference_upper", GAUGE, "1", "Upper end of the 95 % confidence interval of model_version_difference.", DIFFERENCE, JOB),
+    Family("model_version_difference_p_value", GAUGE, "ratio", "Two-sided p-value of model_version_difference, for no difference; not corrected for the number of scores.", DIFFERENCE, JOB),
+    Family("model_version_difference_rows", GAUGE, "rows", "Labelled rows behind the differences of a version: pairs, or rows of the smaller side where unpaired.", COMPARED, JOB),
+    Family("model_version_worse", GAUGE, "1", "1 where a version scores worse than the champion beyond chance (p-value below 0.05 over the number of scores, 100 rows or more), else 0.", DIFFERENCE, JOB),
     Family("model_drift_psi", GAUGE, "nats", "Population stability index against the baseline, on the baseline's bins.", DRIFT, JOB),
     Family("model_drift_psi_critical", GAUGE, "nats", "Value of model_drift_psi at about which model_drift_detected becomes 1, for the rows in window and baseline.", DRIFT, JOB),
     Family("model_drift_detected", GAUGE, "1", "1 where the window differs from the baseline by more than the tolerance, at the configured rate of false alarms, else 0; absent below model_drift_minimum_rows.", DRIFT, JOB),

@@ -237,6 +237,19 @@ def test_any_history_gives_what_one_sorted_pass_gives(tmp_path: Path) -> None:
     machine.TestCase("runTest").runTest()
 
 
+@pytest.mark.parametrize("first", ["predictions", "labels"])
+def test_either_source_may_come_first(tmp_path: Path, first: str) -> None:
+    """Predictions without any label have no place in windows by label time, and do no harm."""
+    sources = {"predictions": (PREDICTION, ("a", START, "1")), "labels": (LABEL, ("a", START, "0"))}
+    with Store(tmp_path / "state", configured(tmp_path, windows_by="label_timestamp")) as store:
+        store.advance(START)
+        for source in sorted(sources, key=lambda source: source != first):
+            names, row = sources[source]
+            store.ingest(source, [batch(names, [row])])
+            found = evaluate(WindowReader(store)).values["model_window_predictions"]
+        assert found["m", "all", "1d", "", ""] == 1
+
+
 def test_what_is_not_kept_expires(tmp_path: Path) -> None:
     """Forgotten predictions leave the windows alone; labels that found none are counted."""
     model = configured(tmp_path, retention="2d")

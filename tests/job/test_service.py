@@ -49,7 +49,7 @@ class Setting:
                 row = {
                     "prediction_id": f"p{i}",
                     "timestamp": now + i / 1000,
-                    "model_version": "v1",
+                    "model_version": "v2" if task == "multiclass" and i % 4 == 3 else "v1",
                     "prediction": prediction,
                     "age": 20 + i,
                     "country": "DE" if i % 3 else "FR",
@@ -104,6 +104,7 @@ class Setting:
             "segments": ["country"],
             "windows": ["1h"],
             "expectations": {score: {"min": 0.5}},
+            "comparison": {"champion": "v1"},
         }
 
     def write(self) -> None:

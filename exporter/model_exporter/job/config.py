@@ -14,6 +14,7 @@ from model_exporter.baseline import Baseline
 from model_exporter.catalogue import SCORE_BY_KEY
 from model_exporter.distribution import category_text
 from model_exporter.errors import BaselineError
+from model_exporter.job.comparison_section import ComparisonConfig, read_comparison, read_shadow
 from model_exporter.job.scoring import Scoring, read_quantiles, read_scoring
 from model_exporter.job.sources import SOURCES, Source
 from model_exporter.job.sources.presets import PRESETS, opener
@@ -82,6 +83,7 @@ class DriftConfig:
 class ModelConfig:
     """One monitored model.
 
+    Where versions `shadow` each other, a prediction is one of an id by a version.
     `baselines` is keyed by model version; the key `ALL_VERSIONS` serves every version without
     one of its own. `maturity` is the shift of the windows; where `maturity_coverage` is set, the
     most that it may be. `cohorts` ascend.
@@ -108,6 +110,8 @@ class ModelConfig:
     drift: DriftConfig
     expectations: tuple[Expectation, ...]
     scoring: Scoring
+    shadow: bool
+    comparison: ComparisonConfig | None
 
     def baseline(self, version: str) -> Baseline | None:
         """Return the baseline of a version; for `ALL_VERSIONS`, the one that all share."""
@@ -197,6 +201,8 @@ def _model(section: Section) -> ModelConfig:
         drift=_drift(section),
         expectations=_expectations(section),
         scoring=read_scoring(section, task, lists="group" in source.columns),
+        shadow=read_shadow(section),
+        comparison=read_comparison(section),
     )
     if features:
         features.finish()

@@ -53,7 +53,7 @@ def _put_regression(
     labelled = read_labelled_bins(store, window)
     for version in (*totals, ALL_VERSIONS):
         group = Group(version)
-        if not window.groups[group].count("predictions"):
+        if group not in window.groups or not window.groups[group].count("predictions"):
             continue
         labels = _labels(model, window, group)
         _put(snapshot, model, group, labels, _regression(model, totals, version), served)

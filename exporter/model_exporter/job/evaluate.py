@@ -23,12 +23,13 @@ from model_exporter.job.measures import put_measures
 from model_exporter.job.ranking import put_ranking
 from model_exporter.job.selection import put_selection
 from model_exporter.job.snapshot import Histogram, Snapshot
-from model_exporter.job.statements import DELAY_EDGES, WAITING
+from model_exporter.job.statements import DELAY_EDGES, waiting
 from model_exporter.job.store import LABELS, PREDICTIONS, Store
 from model_exporter.job.totals import Group, Totals
 from model_exporter.job.values import read_values
+from model_exporter.job.versions import compare_versions
 from model_exporter.job.windows import WindowReader, WindowTotals, windows_of
-from model_exporter.records import ALL_VERSIONS, Estimate, LabelOutcome, Subject, Task
+from model_exporter.records import Estimate, LabelOutcome, Subject, Task
 from model_exporter.scores import SCORES as SCORE_FUNCTIONS
 from model_exporter.scores.statistics import Statistics
 
@@ -93,10 +94,12 @@ def evaluate(reader: WindowReader, kept: Kept | None = None) -> Snapshot:
     maturity = maturity_of(store)
     snapshot.put("model_maturity_seconds", (model.name,), maturity / MICROSECONDS)
     cohorts = cohorts_of(model, store.now)
+    windows = []
     for window in reader.read(windows_of(model, store.now, maturity=maturity) | cohorts):
         if window.text in cohorts:
             _cohort(snapshot, model, window)
             continue
+        windows.append(window)
         for group, totals in window.groups.items():
             _window(snapshot, model, window.text, group, totals)
         _labels(snapshot, model, window)
@@ -106,9 +109,10 @@ def evaluate(reader: WindowReader, kept: Kept | None = None) -> Snapshot:
             _drift(part, store, window)
             put_ranking(part, store, window)
             put_custom_scores(part, store, window, kept.errors)
-            kept.windows[window.text] = FromRows(window.interval[1], _rows(window), part)
+            kept.windows[window.text] = FromRows(window.interval[1], window.rows, part)
         snapshot.merge(kept.windows[window.text].part)
     put_custom_score_errors(snapshot, model, kept.errors)
+    compare_versions(snapshot, store, windows)
     _baseline_quality(snapshot, model, _versions(store))
     _lifetime(snapshot, store)
     _thresholds(snapshot, model)
@@ -120,13 +124,8 @@ def _is_due(window: WindowTotals, kept: FromRows | None) -> bool:
         return True
     start, end = window.interval
     moved = abs(end - kept.end) / (end - start)
-    changed = (abs(a - b) / max(b, 1) for a, b in zip(_rows(window), kept.rows, strict=True))
+    changed = (abs(a - b) / max(b, 1) for a, b in zip(window.rows, kept.rows, strict=True))
     return moved >= NEGLIGIBLE_MOVE or max(changed) >= NEGLIGIBLE_CHANGE
-
-
-def _rows(window: WindowTotals) -> tuple[int, int]:
-    totals = window.groups[Group(ALL_VERSIONS)]
-    return totals.count("predictions"), totals.count("labeled")
 
 
 def _versions(store: Store) -> list[str]:
@@ -345,8 +344,8 @@ def _lifetime(snapshot: Snapshot, store: Store) -> None:
     ledger[LabelOutcome.INVALID] = sum(counted.get((LABELS, r), 0) for r in REASONS[LABELS])
     for outcome, count in ledger.items():
         snapshot.put("model_labels_total", (model.name, outcome), count)
-    waiting = store.query(WAITING, {"now": store.now})[0][0]
-    snapshot.put("model_labels_waiting", (model.name,), waiting)
+    unmatched = store.query(waiting(model), {"now": store.now})[0][0]
+    snapshot.put("model_labels_waiting", (model.name,), unmatched)
     _newest(snapshot, store)
 
 

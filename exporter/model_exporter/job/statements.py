@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from model_exporter.job import shadow
 from model_exporter.job.columns import (
     Column,
     Form,
@@ -22,7 +23,7 @@ from model_exporter.job.columns import (
 from model_exporter.job.config import ModelConfig
 from model_exporter.records import LabelOutcome, LabelPolicy, Task
 
-SCHEMA_VERSION = "5"
+SCHEMA_VERSION = "6"
 HOUR = 3_600_000_000
 """Microseconds. The slot of a tile is the hour of its rows, counted from 1970."""
 DELAY_EDGES = (60, 300, 900, 3_600, 21_600, 86_400, 259_200, 604_800, 2_592_000, 7_776_000)
@@ -131,8 +132,8 @@ def refuse(model: ModelConfig, source: str) -> str:
     )
 
 
-def _digest(model: ModelConfig, source: str, table: str = "staged") -> str:
-    return f"hash(row({', '.join(f'{table}.{c.name}' for c in _plan(model, source))}))"
+def _digest(model: ModelConfig, source: str, of: str = "") -> str:
+    return f"hash(row({', '.join(f'{of}{c.name}' for c in _plan(model, source))}))"
 
 
 # Of a prediction that is logged twice with unlike content, the first counts.
@@ -145,7 +146,9 @@ REPEATED = "SELECT count(*) > count(DISTINCT key) OR (SELECT count(*) FROM store
 
 def first_logged(model: ModelConfig) -> list[str]:
     """Return the statements that have `incoming` and `stored` keep one prediction of each id."""
-    new, old = (_digest(model, "predictions", table) for table in ("i", "s"))
+    if model.shadow:
+        return shadow.first_logged(_digest(model, "predictions"))
+    new, old = (_digest(model, "predictions", f"{table}.") for table in ("i", "s"))
     return [
         "CREATE OR REPLACE TEMP TABLE winners AS SELECT i.* FROM (SELECT * FROM incoming i "
         f"QUALIFY row_number() OVER (PARTITION BY key ORDER BY ts, {new}) = 1) i "
@@ -194,25 +197,33 @@ BECAME_VALID = (
 ALL_ORPHANS = "INSERT INTO orphan SELECT DISTINCT key FROM label ANTI JOIN prediction USING (key)"
 
 
-def forget(horizon: int) -> list[str]:
+def forget(model: ModelConfig, horizon: int) -> list[str]:
     """Return the statements that forget predictions before an hour, and labels that found none.
 
     Labels that wait for a prediction from before it can no longer be matched: they expire.
     """
     old = f"SELECT key FROM prediction WHERE ts < {horizon}"
-    waiting = (
+    unmatched = (
         "SELECT key FROM orphan SEMI JOIN (SELECT key FROM label GROUP BY key "
         f"HAVING max(ts) < {horizon}) USING (key)"
     )
+    forgotten = f"{old} UNION ALL SELECT key FROM expired"
+    gone = (
+        shadow.forget(horizon, forgotten)
+        if model.shadow
+        else [
+            f"CREATE OR REPLACE TEMP TABLE forgotten AS {forgotten}",
+            *(
+                f"DELETE FROM {table} WHERE key IN (SELECT key FROM forgotten)"
+                for table in ("label", "labeled", "orphan", "prediction")
+            ),
+        ]
+    )
     return [
-        f"CREATE OR REPLACE TEMP TABLE expired AS {waiting}",
-        f"CREATE OR REPLACE TEMP TABLE forgotten AS {old} UNION ALL SELECT key FROM expired",
+        f"CREATE OR REPLACE TEMP TABLE expired AS {unmatched}",
         f"INSERT INTO lifetime SELECT '', 'ledger', {sql_text(LabelOutcome.EXPIRED)}, '', count(*) "
         "FROM label SEMI JOIN expired USING (key)",
-        *(
-            f"DELETE FROM {table} WHERE key IN (SELECT key FROM forgotten)"
-            for table in ("label", "labeled", "orphan", "prediction")
-        ),
+        *gone,
         *(f"DELETE FROM {kind} WHERE slot < {horizon // HOUR}" for kind in _TILES),
     ]
 
@@ -230,6 +241,11 @@ WAITING = (
     "+ (SELECT count(*) FROM label SEMI JOIN (SELECT key FROM prediction WHERE ts > $now) "
     "USING (key) WHERE ts <= $now)"
 )
+
+
+def waiting(model: ModelConfig) -> str:
+    """Return the query of the number of label records whose prediction is not known."""
+    return shadow.WAITING if model.shadow else WAITING
 
 
 def near(table: str, keys: str) -> str:
@@ -261,21 +277,29 @@ def pair(model: ModelConfig, side: str, now: int) -> list[str]:
     limit = model.max_label_delay
     late = "false" if limit is None else f"l.ts - p.ts > {limit.microseconds}"
     time = "best_ts" if model.windows_by == "label_timestamp" else "ts"
+    same, lead, leads, kept = identity(model), "", "", columns
+    if model.shadow:
+        lead, leads, kept = (
+            f", {shadow.LEAD} AS lead",
+            "any_value(lead) AS lead, ",
+            f"{columns}, lead",
+        )
     return [
         f"CREATE OR REPLACE TEMP TABLE {side}_pair AS SELECT p.*, l.ts AS label_ts, {of_label}, "
-        f"l.arrived, {late} AS late FROM (SELECT {columns} FROM {side}_prediction "
+        f"l.arrived, {late} AS late FROM (SELECT {columns}{lead} FROM {side}_prediction "
         f"WHERE ts <= {now}) p JOIN (SELECT * FROM {side}_label WHERE ts <= {now}) l USING (key)",
         f"CREATE OR REPLACE TEMP TABLE {side}_several AS "
         f"WITH several AS (SELECT key FROM {side}_label GROUP BY key HAVING count(*) > 1) "
-        f"SELECT key, {_best(model.label_policy, truth)} AS best, min(label_ts) AS first_ts, "
+        f"SELECT {same}, {leads}{_best(model.label_policy, truth)} AS best, "
+        "min(label_ts) AS first_ts, "
         f"count(*) AS records, count(DISTINCT label) AS labels FROM {side}_pair "
-        "SEMI JOIN several USING (key) WHERE NOT late GROUP BY key",
+        f"SEMI JOIN several USING (key) WHERE NOT late GROUP BY {same}",
         f"CREATE OR REPLACE TEMP VIEW {side}_labeled AS SELECT *, {time} AS time FROM ("
-        f"SELECT {columns}, {', '.join(truth)}, label_ts AS best_ts, label_ts AS first_ts, "
+        f"SELECT {kept}, {', '.join(truth)}, label_ts AS best_ts, label_ts AS first_ts, "
         "1 AS records, 1 AS labels "
-        f"FROM {side}_pair ANTI JOIN {side}_several USING (key) WHERE NOT late "
-        f"UNION ALL SELECT {columns}, {of_best}, best.ts, first_ts, records, labels "
-        f"FROM {side}_prediction JOIN {side}_several USING (key))",
+        f"FROM {side}_pair ANTI JOIN {side}_several USING ({same}) WHERE NOT late "
+        f"UNION ALL SELECT {kept}, {of_best}, best.ts, first_ts, records, labels "
+        f"FROM {side}_prediction JOIN {side}_several USING ({same}))",
     ]
 
 
@@ -283,9 +307,10 @@ def rows(model: ModelConfig, side: str, now: int) -> str:
     """Return the statement that names the predictions of a side that have a place in time."""
     query = f"SELECT *, ts AS time FROM {side}_prediction WHERE ts <= {now}"
     if model.windows_by == "label_timestamp":
+        same = identity(model)
         query = (
             f"SELECT p.*, time FROM {side}_prediction p "
-            f"JOIN (SELECT key, time FROM {side}_labeled) USING (key)"
+            f"JOIN (SELECT {same}, time FROM {side}_labeled) USING ({same})"
         )
     return f"CREATE OR REPLACE TEMP VIEW {side}_prediction_rows AS {query}"
 
@@ -338,6 +363,7 @@ def lifetime(model: ModelConfig) -> str:
     late. None of these can fall when more records arrive, in whatever order.
     """
     first = model.label_policy is LabelPolicy.FIRST
+    lead, counted, counts = (", lead", " WHERE lead", " AND lead") if model.shadow else ("",) * 3
     ledger = {
         LabelOutcome.MATCHED: "matched",
         LabelOutcome.SUPERSEDED if first else LabelOutcome.CORRECTED: "corrected",
@@ -346,14 +372,14 @@ def lifetime(model: ModelConfig) -> str:
     bucket = " + ".join(f"(first_ts - ts > {edge}000000)::INT" for edge in DELAY_EDGES)
     parts = [
         f"SELECT version, 'ledger' AS stat, {sql_text(outcome)} AS name, '' AS key, "
-        f"{amount} AS value FROM labeled_by_delay"
+        f"{amount} AS value FROM labeled_by_delay{counted}"
         for outcome, amount in ledger.items()
     ]
     parts += [
         "SELECT version, 'delay', '', CAST(bucket AS VARCHAR), matched FROM labeled_by_delay",
         "SELECT version, 'delay_sum', '', '', delay FROM labeled_by_delay",
         f"SELECT version, 'ledger', {sql_text(LabelOutcome.LATE)}, '', sum(sign) FROM delta_pair "
-        "WHERE late GROUP BY version",
+        f"WHERE late{counts} GROUP BY version",
     ]
     if model.task is not Task.REGRESSION:
         parts.append(
@@ -361,10 +387,10 @@ def lifetime(model: ModelConfig) -> str:
             "WHERE NOT late GROUP BY version, label, predicted"
         )
     return (
-        f"INSERT INTO lifetime WITH labeled_by_delay AS (SELECT version, {bucket} AS bucket, "
+        f"INSERT INTO lifetime WITH labeled_by_delay AS (SELECT version{lead}, {bucket} AS bucket, "
         "sum(sign) AS matched, sum(sign * (labels - 1)) AS corrected, "
         "sum(sign * (records - labels)) AS duplicate, sum(sign * (first_ts - ts)) AS delay "
-        f"FROM delta_labeled GROUP BY version, bucket) {' UNION ALL '.join(parts)}"
+        f"FROM delta_labeled GROUP BY version{lead}, bucket) {' UNION ALL '.join(parts)}"
     )
 
 
@@ -375,9 +401,7 @@ def piece_rows(model: ModelConfig, bounds: Sequence[tuple[int, int]], now: int) 
     """
     source = "(SELECT *, ts AS time FROM prediction)"
     if model.windows_by == "label_timestamp":
-        source = (
-            "(SELECT p.*, time FROM prediction p JOIN (SELECT key, time FROM labeled) USING (key))"
-        )
+        source = placed_by_label(model)
     inside = [f"time >= {a} AND time < {b}" for a, b in bounds] or ["false"]
 
     def rows(table: str, more: str) -> str:
@@ -389,6 +413,15 @@ def piece_rows(model: ModelConfig, bounds: Sequence[tuple[int, int]], now: int) 
 
     return sides(
         delta_prediction=rows(source, f" AND ts <= {now}"), delta_labeled=rows("labeled", "")
+    )
+
+
+def placed_by_label(model: ModelConfig) -> str:
+    """Return the relation of predictions with the time of their label."""
+    same = identity(model)
+    return (
+        f"(SELECT p.*, time FROM prediction p JOIN (SELECT {same}, time FROM labeled) "
+        f"USING ({same}))"
     )
 
 
@@ -417,6 +450,11 @@ def compact() -> list[str]:
             f"INSERT INTO {table} BY NAME SELECT * FROM merged",
         ]
     return statements
+
+
+def identity(model: ModelConfig) -> str:
+    """Return the columns that tell one prediction from another."""
+    return "key, version" if model.shadow else "key"
 
 
 def _plan(model: ModelConfig, source: str) -> tuple[Column, ...]:

@@ -5,7 +5,8 @@ transaction, so that a process killed at any point has either all of it or nothi
 the file: a second process on the same state directory is refused.
 
 What is stored is a set of records: reading one again changes nothing. A prediction that is logged
-twice with unlike content counts as it was logged first. Of several labels of one prediction the
+twice with unlike content counts as it was logged first (of each version, where versions shadow
+each other: see `shadow`). Of several labels of one prediction the
 one with the latest timestamp counts, and of several with the same timestamp the greatest value, so
 that the outcome never depends on the order of arrival.
 
@@ -161,8 +162,9 @@ class Store:
         self._compact_at = max(COMPACT_ROWS, COMPACT_GROWTH * size)
 
     def _open(self) -> None:
-        columns = (*prediction_columns(self.model), *amount_columns(self.model))
-        rows = _digest(statements.SCHEMA_VERSION, *map(repr, columns))
+        columns = [*prediction_columns(self.model), *amount_columns(self.model)]
+        shadow = ["shadow"] * self.model.shadow
+        rows = _digest(statements.SCHEMA_VERSION, *map(repr, columns), *shadow)
         tiles = _digest(rows, repr(self._tiles), *statements.pair(self.model, "is", 0))
         with self._transaction():
             self._execute(statements.META)
@@ -185,7 +187,7 @@ class Store:
             return
         horizon = (now - kept.microseconds) // statements.HOUR * statements.HOUR
         if horizon > self._horizon:
-            self._run(statements.forget(horizon))
+            self._run(statements.forget(self.model, horizon))
             self._set_meta("horizon", str(horizon))
 
     @property
@@ -243,7 +245,8 @@ class Store:
         paired = self._any(labels[1])
         if paired:
             self._pair(sides)
-        if moved or self.model.windows_by == "label_timestamp":
+        # By label time, a prediction has no place before it has a label.
+        if paired if self.model.windows_by == "label_timestamp" else moved:
             self._run(statements.rows(self.model, side, at) for side, at in sides)
             self._execute(statements.difference("prediction", [side for side, _ in sides]))
             self._append("counts", self._tiles.predicted)
@@ -282,7 +285,7 @@ class Store:
         parts = 1 + rows // REBUILD_ROWS
         for part in range(parts):
             for name, table in (("near", "prediction"), ("known", "label")):
-                self._keep(name, f"SELECT * FROM {table} WHERE key % {parts} = {part}")
+                self._keep(name, f"SELECT * FROM {table} WHERE hash(key) % {parts} = {part}")
             self._keep("none", "SELECT * FROM near LIMIT 0")
             self._change(-1, now, predictions=("none", "near"), labels=("known", "known"))
 

@@ -35,7 +35,7 @@ for each version, since each may have a baseline of its own."""
 
 def read_expected(store: Store, window: WindowTotals) -> Parts:
     """Return the expected rows of each group of a window of a classifier that logs scores."""
-    rows = window.groups[Group(ALL_VERSIONS)].count("predictions")
+    rows = window.rows[0]
     if not rows or not score_classes(store.model):
         return {}
     found = store.arrays(_rows(store, window.interval, rows))
@@ -61,7 +61,7 @@ def _versions(model: ModelConfig, versions: Column) -> Iterator[tuple[str, Basel
         yield version, baseline, np.asarray(versions == version)
         key = baseline.checksum if baseline else ""
         shared.setdefault(key, (baseline, []))[1].append(version)
-    for baseline, known in shared.values():
+    for baseline, known in () if model.shadow else shared.values():
         yield ALL_VERSIONS, baseline, np.isin(versions, known)
 
 
@@ -87,7 +87,7 @@ def _rows(store: Store, interval: tuple[int, int], rows: int) -> str:
     inside = f"time >= {interval[0]} AND time < {interval[1]}"
     share = -(-rows // MAX_ROWS)
     if share > 1:
-        inside += f" AND key % {share} = 0"
+        inside += f" AND hash(key) % {share} = 0"
     source = "(SELECT *, true AS labelled FROM labeled)"
     if model.windows_by == "prediction_timestamp":
         known = f"SELECT key FROM labeled WHERE {inside}"

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from model_exporter.distribution import NumericDistribution
 from model_exporter.job.columns import feature_names, score_classes
+from model_exporter.job.statements import placed_by_label
 from model_exporter.job.store import Store
 from model_exporter.records import ALL_VERSIONS, Subject, Task
 
@@ -31,7 +32,7 @@ def read_values(store: Store, interval: tuple[int, int], version: str, rows: int
     if version != ALL_VERSIONS:
         conditions.append("version = $version")
     if rows > MAX_ROWS:
-        conditions.append(f"key % {-(-rows // MAX_ROWS)} = 0")
+        conditions.append(f"hash(key) % {-(-rows // MAX_ROWS)} = 0")
     parameters = {"version": version} if version != ALL_VERSIONS else {}
     found: dict[str, Any] = {}
     for source, names in _sources(store, columns.values()).items():
@@ -44,9 +45,7 @@ def _sources(store: Store, columns: Iterable[str]) -> dict[str, list[str]]:
     """Return where the columns are read: of labelled rows, or of all predictions."""
     predictions = f"(SELECT *, ts AS time FROM prediction WHERE ts <= {store.now})"
     if store.model.windows_by == "label_timestamp":
-        predictions = (
-            "(SELECT p.*, time FROM prediction p JOIN (SELECT key, time FROM labeled) USING (key))"
-        )
+        predictions = placed_by_label(store.model)
     names = list(columns)
     return {
         "labeled": [name for name in names if name == "label"],

@@ -48,6 +48,17 @@ class WindowTotals:
     interval: Interval
     groups: Mapping[Group, Totals]
 
+    @property
+    def rows(self) -> tuple[int, int]:
+        """Predictions of all versions, and those of them that have a label."""
+        versions = [
+            totals
+            for group, totals in self.groups.items()
+            if not group.segment and group.version != ALL_VERSIONS
+        ]
+        predictions = sum(totals.count("predictions") for totals in versions)
+        return predictions, sum(totals.count("labeled") for totals in versions)
+
 
 class WindowReader:
     """Reads the windows of a store again and again.
@@ -190,14 +201,17 @@ def _ends(interval: Interval) -> list[Interval]:
 
 
 def _pool(groups: Groups, model: ModelConfig) -> Groups:
-    """Pool rare segment values, then versions; there is always a total of the whole model."""
-    pooled: Groups = {Group(ALL_VERSIONS): Totals()}
+    """Pool rare segment values, then versions; there is always a total of the whole model.
+
+    Versions that shadow each other are not pooled: every id would count several times.
+    """
+    pooled: Groups = {} if model.shadow else {Group(ALL_VERSIONS): Totals()}
     kept = {segment: _common_values(groups, segment) for segment in model.segments}
     for group in sorted(groups, key=lambda g: (g.version, g.segment, g.segment_value)):
         value = group.segment_value
         if group.segment and value not in kept[group.segment]:
             value = OTHER
-        for version in (group.version, ALL_VERSIONS):
+        for version in (group.version,) if model.shadow else (group.version, ALL_VERSIONS):
             target = Group(version, group.segment, value)
             pooled.setdefault(target, Totals()).add(groups[group])
     return pooled

@@ -47,6 +47,24 @@ QUALITY = (
         " {{ $labels.segment_value }}.",
         dashboard=links.QUALITY,
     ),
+    Alert(
+        name="ModelChallengerWorse",
+        why="Worse than the champion beyond chance, by any score in any window, corrected for the"
+        " number of scores. Nobody is paged: a challenger is there to be found out.",
+        expr="""
+            max without (score, window, pairing, instance, pod) (model_version_worse) == 1
+        """,
+        wait="1h",
+        keep="1h",
+        severity="warning",
+        category="quality",
+        summary="Version {{ $labels.model_version }} of model {{ $labels.model_name }} is worse"
+        " than version {{ $labels.champion }}",
+        description="In at least one window version {{ $labels.model_version }} of model"
+        " {{ $labels.model_name }} scores worse than its champion, version"
+        " {{ $labels.champion }}, by more than chance explains.",
+        dashboard=links.QUALITY,
+    ),
 )
 
 LABELS = (
