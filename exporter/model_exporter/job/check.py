@@ -21,7 +21,8 @@ from model_exporter.job.columns import (
     prediction_columns,
     select,
 )
-from model_exporter.job.config import Config, ModelConfig, SourceConfig
+from model_exporter.job.config import PUSH, Config, ModelConfig, SourceConfig
+from model_exporter.job.intake import read_token
 from model_exporter.job.sources import READERS, Cursor, FileSource
 from model_exporter.records import Task
 
@@ -44,6 +45,9 @@ def check_sources(config: Config) -> None:
 
 
 def _check(model: ModelConfig, source: SourceConfig, columns: Iterable[Column]) -> None:
+    if source.type == PUSH:
+        _check_token(source)
+        return
     reader = READERS[source.type]
     try:
         files = FileSource(source.path, reader).files()
@@ -56,6 +60,15 @@ def _check(model: ModelConfig, source: SourceConfig, columns: Iterable[Column]) 
     where = f"{source.place}: {files[0]}"
     _check_names(model, columns, table, where)
     _check_types(model, columns, table.slice(0, SAMPLE_ROWS), where)
+
+
+def _check_token(source: SourceConfig) -> None:
+    path = source.token_file
+    if path is not None and read_token(path) is None:
+        raise SourceError(
+            f"{source.place}: {path}: expected a readable file with one line of visible ASCII, the "
+            "bearer token; write one"
+        )
 
 
 def _check_names(

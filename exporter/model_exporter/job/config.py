@@ -5,15 +5,17 @@ what was expected and the nearest valid name. Whether the sources hold the colum
 by `ingest.check`, which opens them.
 """
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from model_exporter.baseline import Baseline
 from model_exporter.catalogue import SCORE_BY_KEY
 from model_exporter.distribution import category_text
-from model_exporter.errors import BaselineError
+from model_exporter.errors import BaselineError, ConfigError
 from model_exporter.job.sources import SOURCE_TYPES
 from model_exporter.job.yaml_section import Duration, Section, read_section
 from model_exporter.records import ALL_VERSIONS, LabelPolicy, Task
@@ -27,6 +29,11 @@ PREDICTION_COLUMNS = {
 }
 LABEL_COLUMNS = {"id": "prediction_id", "label": "label", "timestamp": "label_timestamp"}
 DEFAULT_WINDOWS = ("1d", "7d", "30d")
+PUSH = "push"
+SPOOL_BYTES = 256 << 20
+"""Of pushed records that wait to be taken in, at most, for one source."""
+MIN_SPOOL_BYTES = 32 << 20
+"""So that the largest push finds room, whatever waits before it."""
 WINDOWS_BY = ("prediction_timestamp", "label_timestamp")
 
 
@@ -35,7 +42,8 @@ class SourceConfig:
     """Where predictions or labels are read from.
 
     `columns` maps our names to those of the source, `scores` a class to the column of its
-    probability. Columns in `optional` were not named by the user and may be absent.
+    probability. Columns in `optional` were not named by the user and may be absent. `path` is of
+    files, `token_file` and `spool_bytes` are of what is pushed.
     """
 
     name: str
@@ -45,6 +53,8 @@ class SourceConfig:
     scores: Mapping[str, str]
     optional: frozenset[str]
     place: str
+    token_file: Path | None = None
+    spool_bytes: int = SPOOL_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +129,38 @@ def load(path: str | os.PathLike[str]) -> Config:
         models=tuple(_model(s) for s in root.sections("models", example="models: [{name: churn}]")),
     )
     root.finish()
+    check_tokens(config, config.listen[0])
     names = [model.name for model in config.models]
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated:
         root.refuse(f"two models are named {repeated!r}; a name must be unique", key="models")
     return config
+
+
+def check_tokens(config: Config, host: str) -> None:
+    """Refuse records pushed without a token where others than this machine can push.
+
+    Raises
+    ------
+    ConfigError
+        If `host`, the address listened on, is not this machine's own.
+    """
+    if _is_loopback(host):
+        return
+    for model in config.models:
+        for source in (model.predictions, model.labels):
+            if source is not None and source.type == PUSH and source.token_file is None:
+                raise ConfigError(
+                    f"{source.place}: `push` without `token_file` while listening on {host}: "
+                    "anyone who reaches it could push; give a `token_file`, or listen on 127.0.0.1"
+                )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _listen(root: Section) -> tuple[str, int]:
@@ -200,19 +237,37 @@ def _source(
     columns = section.section("columns")
     named = {key: columns.text(key, default=d) if columns else d for key, d in defaults.items()}
     scores = columns.mapping("scores") if columns else {}
+    kind = section.choice("type", (*SOURCE_TYPES, PUSH))
+    pushed = kind == PUSH
     source = SourceConfig(
         name=name,
-        type=section.choice("type", SOURCE_TYPES),
-        path=_resolve(section, section.text("path", expected="a file or a glob")),
+        type=kind,
+        path=Path()
+        if pushed
+        else _resolve(section, section.text("path", expected="a file or a glob")),
         columns=named,
         scores={category_text(text) or text: column for text, column in scores.items()},
         optional=frozenset(key for key in optional if columns is None or key not in columns),
         place=f"{section.path}:{section.line}: {section.key}",
+        **(_pushed(section) if pushed else {}),
     )
     if columns:
         columns.finish()
     section.finish()
     return source
+
+
+def _pushed(section: Section) -> Mapping[str, Any]:
+    token_file = section.text("token_file", default="", expected="the path of a file")
+    spool_bytes = section.number("spool_bytes", default=SPOOL_BYTES)
+    if not MIN_SPOOL_BYTES <= spool_bytes == int(spool_bytes):
+        section.refuse(
+            f"expected a whole number of bytes, at least {MIN_SPOOL_BYTES}", key="spool_bytes"
+        )
+    return {
+        "token_file": _resolve(section, token_file) if token_file else None,
+        "spool_bytes": int(spool_bytes),
+    }
 
 
 def _positive_label(section: Section, task: Task) -> str | None:

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
-from model_exporter.errors import SourceError
-from model_exporter.job.config import ModelConfig, SourceConfig
+from model_exporter.errors import SourceError, StateError
+from model_exporter.job.config import PUSH, ModelConfig, SourceConfig
 from model_exporter.job.evaluate import evaluate
 from model_exporter.job.snapshot import Snapshot
 from model_exporter.job.sources import READERS, Batch, FileSource
-from model_exporter.job.store import Store
+from model_exporter.job.sources.spool import Spool
+from model_exporter.job.store import Store, file_stem
 from model_exporter.job.windows import WindowReader
 
 TOGETHER_ROWS = 500_000
@@ -29,18 +30,26 @@ class Runner:
         self._store = Store(state, model)
         self._windows = WindowReader(self._store)
         configured = [model.predictions, model.labels]
-        self._sources = [
-            (source, FileSource(source.path, READERS[source.type]))
-            for source in configured
-            if source is not None
-        ]
+        try:  # after the store, whose lock keeps other processes from the spools
+            pushed = state / f"{file_stem(model.name)}.pushed"
+            self._sources = [(s, _open(s, pushed)) for s in configured if s is not None]
+        except StateError:
+            self._store.close()
+            raise
         self._health = Snapshot()
         self._rows = {source.name: 0 for source, _ in self._sources}
+
+    @property
+    def spools(self) -> dict[str, Spool]:
+        """Where pushed records wait, by the name of the source."""
+        return {c.name: source for c, source in self._sources if isinstance(source, Spool)}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for spool in self.spools.values():
+            spool.close()
         self._store.close()
 
     def turn(self, now: int, *, final: bool = False) -> Snapshot:
@@ -52,8 +61,8 @@ class Runner:
         started = time.perf_counter()
         self.failures = []
         self._store.advance(now)
-        for source, files in self._sources:
-            self._read(source, files, now, final=final)
+        for source, records in self._sources:
+            self._read(source, records, now, final=final)
         self._store.compact()
         snapshot = evaluate(self._windows)
         duration = time.perf_counter() - started
@@ -61,12 +70,16 @@ class Runner:
         snapshot.merge(self._health)
         return snapshot
 
-    def _read(self, source: SourceConfig, files: FileSource, now: int, *, final: bool) -> None:
+    def _read(
+        self, source: SourceConfig, records: FileSource | Spool, now: int, *, final: bool
+    ) -> None:
         labels = (self.model.name, source.name)
         try:
-            batches = files.read(self._store.cursors(source.name), final=final)
+            batches = records.read(self._store.cursors(source.name), final=final)
             for together in _gathered(batches):
                 self._rows[source.name] += self._store.ingest(source.name, together)
+                if isinstance(records, Spool):
+                    records.forget()
         except (SourceError, OSError) as error:
             self.failures.append(f"{source.place}: {error}")
             logger.warning("%s: source %s: %s", self.model.name, source.name, error)
@@ -76,6 +89,12 @@ class Runner:
             seconds = now / 1_000_000
             self._health.put("model_source_last_success_timestamp_seconds", labels, seconds)
         self._health.put("model_source_rows_total", labels, self._rows[source.name])
+
+
+def _open(source: SourceConfig, pushed: Path) -> FileSource | Spool:
+    if source.type == PUSH:
+        return Spool(pushed / source.name, limit=source.spool_bytes)
+    return FileSource(source.path, READERS[source.type])
 
 
 def _gathered(batches: Iterable[Batch]) -> Iterator[list[Batch]]:

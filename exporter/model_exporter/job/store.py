@@ -314,9 +314,14 @@ class Store:
         self._connection.commit()
 
 
-def _connect(directory: Path, name: str) -> duckdb.DuckDBPyConnection:
+def file_stem(name: str) -> str:
+    """Return what the files of a model begin with, in the state directory."""
     readable = re.sub(r"[^A-Za-z0-9_.-]", "_", name)[:64]
-    path = directory / f"{readable}-{_digest(name)[:8]}.duckdb"
+    return f"{readable}-{_digest(name)[:8]}"
+
+
+def _connect(directory: Path, name: str) -> duckdb.DuckDBPyConnection:
+    path = directory / f"{file_stem(name)}.duckdb"
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         connection = duckdb.connect(path, config=dict(statements.SETTINGS))

@@ -1,7 +1,7 @@
 """JSON Lines: one object a line. Nested objects are addressed with dots, as ``scores.sun``."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ def read_jsonl(path: Path, cursor: Cursor, *, final: bool) -> Iterator[tuple[pa.
     """
     for data, reached in text_portions(path, cursor, final=final):
         lines = [line for line in data.splitlines() if line.strip()]
-        yield _table([_object(path, line) for line in lines]), reached
+        yield text_table([_object(path, line) for line in lines]), reached
 
 
 def _object(path: Path, line: bytes) -> dict[str, str | None]:
@@ -31,6 +31,11 @@ def _object(path: Path, line: bytes) -> dict[str, str | None]:
         raise SourceError(f"{path}: not a JSON object: {line[:80]!r}: {error}") from error
     if not isinstance(value, dict):
         raise SourceError(f"{path}: expected one JSON object a line, found {line[:80]!r}")
+    return flatten(value)
+
+
+def flatten(value: dict[str, Any]) -> dict[str, str | None]:
+    """Return the values of an object as text, nested ones under dotted names."""
     return dict(_flat(value, ""))
 
 
@@ -48,6 +53,7 @@ def _text(item: object) -> str | None:
     return str(item) if isinstance(item, (bool, int, float)) else json.dumps(item)
 
 
-def _table(rows: list[dict[str, str | None]]) -> pa.Table:
+def text_table(rows: Sequence[dict[str, str | None]]) -> pa.Table:
+    """Return rows as a table of text, with a column for every name in one of them."""
     names = dict.fromkeys(name for row in rows for name in row)
     return pa.table({n: pa.array([row.get(n) for row in rows], pa.string()) for n in names})
