@@ -52,7 +52,7 @@ def scrape(service: Service) -> bytes:
 
 
 def threads() -> int:
-    return sum("process_sentthread" in thread.name for thread in threading.enumerate())
+    return sum("process_request_thread" in thread.name for thread in threading.enumerate())
 
 
 def eventually(condition) -> bool:

@@ -2,7 +2,6 @@
 
 import hmac
 import json
-import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ SETTINGS: dict[str, Any] = {
 
 
 class Intake:
-    """Takes records of a model's predictions or labels."""
+    """Takes records of a model's predictions or labels; one thread at a time checks them."""
 
     def __init__(self, model: ModelConfig, source: SourceConfig, spool: Spool) -> None:
         self.model = model
@@ -36,7 +35,6 @@ class Intake:
         self._known = tuple(dict.fromkeys(name for c in columns for name in c.candidates))
         self._connection = duckdb.connect(config=SETTINGS)
         self._connection.execute("SET TimeZone = 'UTC'")
-        self._lock = threading.Lock()
 
     def admits(self, token: bytes) -> bool:
         """Tell whether a token opens this intake; read anew, for it may have changed."""
@@ -77,11 +75,10 @@ class Intake:
             for name, value in record.items():
                 _refuse_surrogates(name, value, place)
         batch = text_table([record for _, record in records])
-        with self._lock:
-            self._connection.register("batch", batch)
-            sql = statements.verdicts(self.model, self.source.name, batch.schema)
-            found = self._connection.execute(sql).fetchall()
-            self._connection.unregister("batch")
+        self._connection.register("batch", batch)
+        sql = statements.verdicts(self.model, self.source.name, batch.schema)
+        found = self._connection.execute(sql).fetchall()
+        self._connection.unregister("batch")
         return [(place, reason) for (place, _), (reason,) in zip(records, found, strict=True)]
 
 

@@ -46,6 +46,7 @@ class Service:
         self._publishing = threading.Lock()
         self._reloading = threading.Lock()
         self._config = _checked(path)
+        self._listen = self._config.listen
         self._workers: list[_Worker] = []
         self._server: JobServer | None = None
         self._status(loaded=True)
@@ -59,7 +60,6 @@ class Service:
     def start(self) -> None:
         """Bind the port and start evaluating."""
         endpoints = Endpoints(self._page, ready=self.ready, reload=self.reload, door=self._door)
-        self._listen = self._config.listen
         self._server = JobServer(self._listen, endpoints)
         self._start_workers()
         logger.info("serving on http://%s:%d/metrics", self._config.listen[0], self.port)
@@ -169,11 +169,10 @@ class _Worker:
     def _turn(self) -> None:
         try:
             snapshot = self._runner.turn(round(self._clock() * 1_000_000))
+            self._publish(self._runner.model.name, snapshot)
         except Exception:
             # The last snapshot stays; its evaluation timestamp grows old and the alert speaks.
             logger.exception("%s: the evaluation failed", self._runner.model.name)
-        else:
-            self._publish(self._runner.model.name, snapshot)
 
 
 def _intakes(runner: Runner) -> Iterator[Intake]:
