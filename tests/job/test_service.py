@@ -178,6 +178,29 @@ def test_serves_the_catalogue_and_nothing_else(service: Service) -> None:
             assert found.value == found.value, f"{name} is NaN"
 
 
+def test_a_scrape_computes_nothing(service: Service, monkeypatch) -> None:
+    """It gets the text of the last evaluation, in the format that it accepts."""
+    until(lambda: fetch(service, "/-/ready")[0] == 200)
+
+    def collect(_: object) -> None:
+        raise AssertionError("collected at a scrape")
+
+    with service._publishing, monkeypatch.context() as patch:  # no evaluation ends meanwhile
+        patch.setattr("model_exporter.job.collector.SnapshotCollector.collect", collect)
+        for accept, kind in (
+            ("text/plain;version=0.0.4", "text/plain"),
+            ("application/openmetrics-text;version=1.0.0,*/*", "application/openmetrics-text"),
+        ):
+            request = urllib.request.Request(
+                f"http://127.0.0.1:{service.port}/metrics", headers={"Accept": accept}
+            )
+            with urllib.request.urlopen(request, timeout=10) as response:
+                text = response.read().decode()
+                assert response.headers.get_content_type() == kind
+            assert "model_window_predictions" in text
+            assert text.endswith("# EOF\n") == (kind != "text/plain")
+
+
 def test_broken_reload_keeps_the_old(service: Service, setting: Setting) -> None:
     good = setting.path.read_text()
     setting.path.write_text(good.replace("poll_interval", "pol_interval"))

@@ -20,7 +20,8 @@ from model_exporter.job.columns import (
     prediction_columns,
     select,
 )
-from model_exporter.job.config import Config, ModelConfig, SourceConfig
+from model_exporter.job.config import PUSH, Config, ModelConfig, SourceConfig
+from model_exporter.job.intake import read_token
 from model_exporter.records import Task
 
 SAMPLE_ROWS = 1_000
@@ -71,6 +72,9 @@ def check_batch(columns: Iterable[Column], table: pa.Table, where: str) -> None:
 
 
 def _check(model: ModelConfig, source: SourceConfig, columns: Iterable[Column]) -> None:
+    if source.type == PUSH:
+        _check_token(source)
+        return
     try:
         found = source.open().sample()
     except SourceError as error:
@@ -81,6 +85,15 @@ def _check(model: ModelConfig, source: SourceConfig, columns: Iterable[Column]) 
     where = f"{source.place}: {name}"
     _check_names(model, columns, table, where)
     _check_types(model, columns, table.slice(0, SAMPLE_ROWS), where)
+
+
+def _check_token(source: SourceConfig) -> None:
+    path = source.token_file
+    if path is not None and read_token(path) is None:
+        raise SourceError(
+            f"{source.place}: {path}: expected a readable file with one line of visible ASCII, the "
+            "bearer token; write one"
+        )
 
 
 def _check_names(

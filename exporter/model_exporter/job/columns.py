@@ -216,7 +216,7 @@ def _time(quoted: str, kind: pa.DataType) -> str:
         return f"epoch_us(CAST({quoted} AS TIMESTAMPTZ))"
     number = f"TRY_CAST({quoted} AS DOUBLE)"
     micros = (
-        f"CAST(round({number} * CASE WHEN abs({number}) < 1e11 THEN 1e6 "
+        f"TRY_CAST(round({number} * CASE WHEN abs({number}) < 1e11 THEN 1e6 "
         f"WHEN abs({number}) < 1e14 THEN 1e3 WHEN abs({number}) < 1e17 THEN 1 ELSE 1e-3 END) "
         "AS BIGINT)"
     )

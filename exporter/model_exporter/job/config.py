@@ -5,15 +5,17 @@ what was expected and the nearest valid name. Whether the sources hold the colum
 by `ingest.check`, which opens them.
 """
 
+import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from model_exporter.baseline import Baseline
 from model_exporter.catalogue import SCORE_BY_KEY
 from model_exporter.distribution import category_text
-from model_exporter.errors import BaselineError
+from model_exporter.errors import BaselineError, ConfigError, SourceError
 from model_exporter.job.comparison_section import ComparisonConfig, read_comparison, read_shadow
 from model_exporter.job.scoring import Scoring, read_quantiles, read_scoring
 from model_exporter.job.sources import SOURCES, Source
@@ -33,6 +35,11 @@ DEFAULT_WINDOWS = ("1d", "7d", "30d")
 AUTO = "auto"
 AUTO_COVERAGE = 0.9
 AUTO_MAX = Duration("30d", 30 * 86_400)
+PUSH = "push"
+SPOOL_BYTES = 256 << 20
+"""Of pushed records that wait to be taken in, at most, for one source."""
+MIN_SPOOL_BYTES = 32 << 20
+"""So that the largest push finds room, whatever waits before it."""
 WINDOWS_BY = ("prediction_timestamp", "label_timestamp")
 
 
@@ -43,7 +50,8 @@ class SourceConfig:
     `open` makes the source, which connects to nothing before it is read. `columns` maps our names
     to those of the source, `scores` a class to the column of its probability, `quantiles` a level
     to that of the predicted quantile, `business` a measure to that of its amount. Columns in
-    `optional` were not named by the user and may be absent.
+    `optional` were not named by the user and may be absent. `token_file` and `spool_bytes` are of
+    what is pushed.
     """
 
     name: str
@@ -55,6 +63,8 @@ class SourceConfig:
     business: Mapping[str, str]
     optional: frozenset[str]
     place: str
+    token_file: Path | None = None
+    spool_bytes: int = SPOOL_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +160,38 @@ def load(path: str | os.PathLike[str]) -> Config:
         models=tuple(_model(s) for s in root.sections("models", example="models: [{name: churn}]")),
     )
     root.finish()
+    check_tokens(config, config.listen[0])
     names = [model.name for model in config.models]
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated:
         root.refuse(f"two models are named {repeated!r}; a name must be unique", key="models")
     return config
+
+
+def check_tokens(config: Config, host: str) -> None:
+    """Refuse records pushed without a token where others than this machine can push.
+
+    Raises
+    ------
+    ConfigError
+        If `host`, the address listened on, is not this machine's own.
+    """
+    if _is_loopback(host):
+        return
+    for model in config.models:
+        for source in (model.predictions, model.labels):
+            if source is not None and source.type == PUSH and source.token_file is None:
+                raise ConfigError(
+                    f"{source.place}: `push` without `token_file` while listening on {host}: "
+                    "anyone who reaches it could push; give a `token_file`, or listen on 127.0.0.1"
+                )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _listen(root: Section) -> tuple[str, int]:
@@ -273,25 +310,44 @@ def _source(
     defaults = {**defaults, **getattr(preset, name)}
     named = {key: columns.text(key, default=d) if columns else d for key, d in defaults.items()}
     scores = columns.mapping("scores") if columns else {}
-    kind = section.choice("type", SOURCES)
+    kind = section.choice("type", (*SOURCES, PUSH))
+    pushed = kind == PUSH
     predictions = name == "predictions"
     if columns and predictions and "group" in columns:
         named["group"] = columns.text("group")
     source = SourceConfig(
         name=name,
         type=kind,
-        open=opener(preset, SOURCES[kind](section)),
+        open=_pushed_only if pushed else opener(preset, SOURCES[kind](section)),
         columns=named,
         scores={category_text(text) or text: column for text, column in scores.items()},
         quantiles=read_quantiles(columns) if columns and predictions else {},
         business=columns.mapping("business") if columns and not predictions else {},
         optional=frozenset(key for key in optional if columns is None or key not in columns),
         place=f"{section.path}:{section.line}: {section.key}",
+        **(_pushed(section) if pushed else {}),
     )
     if columns:
         columns.finish()
     section.finish()
     return source
+
+
+def _pushed_only() -> Source:
+    raise SourceError("pushed records wait in the state directory; `Runner` opens them")
+
+
+def _pushed(section: Section) -> Mapping[str, Any]:
+    token_file = section.text("token_file", default="", expected="the path of a file")
+    spool_bytes = section.number("spool_bytes", default=SPOOL_BYTES)
+    if not MIN_SPOOL_BYTES <= spool_bytes == int(spool_bytes):
+        section.refuse(
+            f"expected a whole number of bytes, at least {MIN_SPOOL_BYTES}", key="spool_bytes"
+        )
+    return {
+        "token_file": _resolve(section, token_file) if token_file else None,
+        "spool_bytes": int(spool_bytes),
+    }
 
 
 def _positive_label(section: Section, task: Task) -> str | None:

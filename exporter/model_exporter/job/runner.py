@@ -8,14 +8,15 @@ from typing import Self
 
 import duckdb
 
-from model_exporter.errors import DamagedStateError, SchemaError, SourceError
+from model_exporter.errors import DamagedStateError, SchemaError, SourceError, StateError
 from model_exporter.job import database
 from model_exporter.job.check import check_batch
 from model_exporter.job.columns import label_columns, prediction_columns
-from model_exporter.job.config import ModelConfig, SourceConfig
+from model_exporter.job.config import PUSH, ModelConfig, SourceConfig
 from model_exporter.job.evaluate import Kept, evaluate
 from model_exporter.job.snapshot import Snapshot
 from model_exporter.job.sources import READERS, Batch, Source
+from model_exporter.job.sources.spool import Spool
 from model_exporter.job.store import Store
 from model_exporter.job.windows import WindowReader
 
@@ -34,14 +35,26 @@ class Runner:
         self._state = state
         self._open()
         configured = [model.predictions, model.labels]
-        self._sources = [(source, source.open()) for source in configured if source is not None]
+        try:  # after the store, whose lock keeps other processes from the spools
+            pushed = database.path_of(state, model.name).with_suffix(".pushed")
+            self._sources = [(s, _opened(s, pushed)) for s in configured if s is not None]
+        except StateError:
+            self._store.close()
+            raise
         self._health = Snapshot()
         self._rows = {config.name: 0 for config, _ in self._sources}
+
+    @property
+    def spools(self) -> dict[str, Spool]:
+        """Where pushed records wait, by the name of the source."""
+        return {c.name: source for c, source in self._sources if isinstance(source, Spool)}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for spool in self.spools.values():
+            spool.close()
         self._store.close()
 
     def _open(self) -> None:
@@ -92,6 +105,8 @@ class Runner:
             batches = source.read(self._store.cursors(name), final=final)
             for together in _gathered(self._checked(config, batches)):
                 self._rows[name] += self._store.ingest(name, together)
+                if isinstance(source, Spool):
+                    source.forget(together)
         except (SourceError, SchemaError, OSError) as error:
             self.failures.append(f"{config.place}: {error}")
             logger.warning("%s: source %s: %s", self.model.name, name, error)
@@ -125,6 +140,12 @@ class Runner:
                 yield batch
         for refusal in refused.values():
             raise refusal
+
+
+def _opened(source: SourceConfig, pushed: Path) -> Source:
+    if source.type == PUSH:
+        return Spool(pushed / source.name, limit=source.spool_bytes)
+    return source.open()
 
 
 def _gathered(batches: Iterable[Batch]) -> Iterator[list[Batch]]:

@@ -1,18 +1,15 @@
-"""The job's HTTP endpoints: /metrics, /-/healthy, /-/ready and POST /-/reload."""
+"""The HTTP endpoints of the job: metrics, health, readiness, reload, push."""
 
-import http.server
-import socketserver
+import json
 import threading
 from collections.abc import Callable
 from typing import Self
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
-
 from model_exporter.errors import ModelExporterError
-
-TIMEOUT_SECONDS = 10
-"""A client that sends or reads nothing for this long is hung up on."""
+from model_exporter.job.connections import Handler, Server
+from model_exporter.job.door import PATHS, RETRY_SECONDS, Door
+from model_exporter.job.page import Page
+from model_exporter.job.push_body import PushError
 
 INDEX = b"""<!doctype html><title>model-exporter</title><h1>model-exporter</h1>
 <p><a href="/metrics">metrics</a> <a href="/-/healthy">healthy</a> <a href="/-/ready">ready</a>
@@ -24,14 +21,16 @@ class Endpoints:
 
     def __init__(
         self,
-        registry: CollectorRegistry,
+        page: Page,
         *,
         ready: Callable[[], bool],
         reload: Callable[[], None],
+        door: Door,
     ) -> None:
-        self.registry = registry
+        self.page = page
         self.ready = ready
         self.reload = reload
+        self.door = door
 
 
 class JobServer:
@@ -39,7 +38,7 @@ class JobServer:
 
     def __init__(self, address: tuple[str, int], endpoints: Endpoints) -> None:
         handler = type("Handler", (_Handler,), {"endpoints": endpoints})
-        self._server = _Server(address, handler)
+        self._server = Server(address, handler)
         self._thread = threading.Thread(
             target=self._server.serve_forever, name="model-exporter-http", daemon=True
         )
@@ -59,58 +58,65 @@ class JobServer:
         self._thread.join()
 
 
-class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
+class _Handler(Handler):
     endpoints: Endpoints
-    timeout = TIMEOUT_SECONDS
-    protocol_version = "HTTP/1.1"
-    server_version = "model-exporter"
-    sys_version = ""
 
-    def do_GET(self) -> None:  # the standard library's name
+    def do_GET(self) -> None:  # noqa: N802  # the standard library's name
         path = self.path.partition("?")[0]
         if path == "/metrics":
-            encode, content_type = choose_encoder(self.headers.get("Accept", ""))
-            self._answer(200, encode(self.endpoints.registry), content_type)
+            self.answer(200, *self.endpoints.page.text(self.headers.get("Accept", "")))
         elif path == "/-/healthy":
-            self._answer(200, b"model-exporter is healthy.\n")
+            self.answer(200, b"model-exporter is healthy.\n")
         elif path == "/-/ready":
             ready = self.endpoints.ready()
-            self._answer(200 if ready else 503, b"ready\n" if ready else b"first evaluation runs\n")
+            self.answer(200 if ready else 503, b"ready\n" if ready else b"first evaluation runs\n")
         elif path == "/":
-            self._answer(200, INDEX, "text/html; charset=utf-8")
-        elif path == "/-/reload":
-            self._answer(405, b"use POST\n")
+            self.answer(200, INDEX, "text/html; charset=utf-8")
+        elif path == "/-/reload" or path in PATHS:
+            self.answer(405, b"use POST\n", Allow="POST")
         else:
-            self._answer(404, b"not found; try /metrics\n")
+            self.answer(404, b"not found; try /metrics\n")
 
     do_HEAD = do_GET  # noqa: N815  # the standard library's name
 
-    def do_POST(self) -> None:  # the standard library's name
-        self.close_connection = True  # whatever body there is stays unread
-        if self.path != "/-/reload":
-            self._answer(404, b"not found\n")
-            return
+    def do_POST(self) -> None:  # noqa: N802  # the standard library's name
+        path, _, query = self.path.partition("?")
+        length = self.headers.get("Content-Length", "")
+        self.unread = int(length) if length.isdecimal() and len(length) < 19 else 0
+        if path in PATHS:
+            self._push(PATHS[path], query)
+        elif path == "/-/reload":
+            self._reload()
+        else:
+            self.answer(404, b"not found\n")
+
+    def do_PUT(self) -> None:  # noqa: N802  # the standard library's name
+        self.answer(405, b"use GET or POST\n", Allow="GET, HEAD, POST")
+
+    do_PATCH = do_DELETE = do_OPTIONS = do_PUT  # noqa: N815  # the standard library's names
+
+    def _push(self, source: str, query: str) -> None:
+        door = self.endpoints.door
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        try:
+            with door.entered(source, headers) as (intakes, length):
+                body = self.read_body(length)
+                answer = door.take(intakes, query, headers, body)
+        except PushError as error:
+            more = {"Retry_After": str(RETRY_SECONDS)} if error.retry else {}
+            if error.status == 401:
+                more["WWW_Authenticate"] = "Bearer"
+            self._json(error.status, error.body, **more)
+        else:
+            self._json(202, answer)
+
+    def _json(self, status: int, body: object, **headers: str) -> None:
+        self.answer(status, json.dumps(body).encode() + b"\n", "application/json", **headers)
+
+    def _reload(self) -> None:
         try:
             self.endpoints.reload()
         except ModelExporterError as error:
-            self._answer(500, f"the old configuration stays: {error}\n".encode())
+            self.answer(500, f"the old configuration stays: {error}\n".encode())
         else:
-            self._answer(200, b"reloaded\n")
-
-    def _answer(
-        self, status: int, body: bytes, content_type: str = "text/plain; charset=utf-8"
-    ) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Stay silent: scrapes are not news."""
+            self.answer(200, b"reloaded\n")

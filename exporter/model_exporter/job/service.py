@@ -1,13 +1,14 @@
 """`model-exporter serve`: evaluate on a clock, serve what was found.
 
-Each model has a thread of its own, so that a slow source of one delays no other. A scrape renders
-the last snapshots. A configuration that is refused at reload leaves everything as it was.
+Each model has a thread of its own, so that a slow source of one delays no other. A scrape gets the
+text that was rendered when the last of them was evaluated. A configuration that is refused at
+reload leaves everything as it was.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,8 +16,11 @@ from prometheus_client import CollectorRegistry
 
 from model_exporter.job.check import check_sources
 from model_exporter.job.collector import SnapshotCollector
-from model_exporter.job.config import Config, load
+from model_exporter.job.config import Config, check_tokens, load
+from model_exporter.job.door import Door
+from model_exporter.job.intake import Intake
 from model_exporter.job.once import build_info
+from model_exporter.job.page import Page
 from model_exporter.job.runner import Runner
 from model_exporter.job.server import Endpoints, JobServer
 from model_exporter.job.snapshot import Snapshot
@@ -36,10 +40,13 @@ class Service:
         self._collector = SnapshotCollector()
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self._collector)
+        self._page = Page(self._registry)
+        self._door = Door()
         self._snapshots: dict[str, Snapshot] = {}
         self._publishing = threading.Lock()
         self._reloading = threading.Lock()
         self._config = _checked(path)
+        self._listen = self._config.listen
         self._workers: list[_Worker] = []
         self._server: JobServer | None = None
         self._status(loaded=True)
@@ -52,8 +59,8 @@ class Service:
 
     def start(self) -> None:
         """Bind the port and start evaluating."""
-        endpoints = Endpoints(self._registry, ready=self.ready, reload=self.reload)
-        self._server = JobServer(self._config.listen, endpoints)
+        endpoints = Endpoints(self._page, ready=self.ready, reload=self.reload, door=self._door)
+        self._server = JobServer(self._listen, endpoints)
         self._start_workers()
         logger.info("serving on http://%s:%d/metrics", self._config.listen[0], self.port)
 
@@ -78,6 +85,7 @@ class Service:
         with self._reloading:
             try:
                 config = _checked(self._path)
+                check_tokens(config, self._listen[0])
             except Exception:
                 self._status(loaded=False)
                 raise
@@ -110,8 +118,10 @@ class Service:
         self._workers = [_Worker(r, interval, self._clock, self._publish) for r in runners]
         for worker in self._workers:
             worker.thread.start()
+        self._door.open(intake for runner in runners for intake in _intakes(runner))
 
     def _stop_workers(self) -> None:
+        self._door.close()
         for worker in self._workers:
             worker.stopping.set()
         for worker in self._workers:
@@ -122,6 +132,7 @@ class Service:
         with self._publishing:
             self._snapshots[name] = snapshot
             self._collector.show(self._snapshots.values())
+            self._page.render()
 
     def _status(self, *, loaded: bool) -> None:
         status = build_info()
@@ -158,11 +169,16 @@ class _Worker:
     def _turn(self) -> None:
         try:
             snapshot = self._runner.turn(round(self._clock() * 1_000_000))
+            self._publish(self._runner.model.name, snapshot)
         except Exception:
             # The last snapshot stays; its evaluation timestamp grows old and the alert speaks.
             logger.exception("%s: the evaluation failed", self._runner.model.name)
-        else:
-            self._publish(self._runner.model.name, snapshot)
+
+
+def _intakes(runner: Runner) -> Iterator[Intake]:
+    for source in (runner.model.predictions, runner.model.labels):
+        if source is not None and source.name in runner.spools:
+            yield Intake(runner.model, source, runner.spools[source.name])
 
 
 def _checked(path: Path) -> Config:

@@ -89,13 +89,28 @@ def stage(model: ModelConfig, source: str, schema: pa.Schema) -> str:
     plan = _plan(model, source)
     classes = binary_classes(model)
     read = ", ".join(select(column, schema, binary_classes=classes) for column in plan)
-    value, usable = _usable(model, source)
     filled = ", ".join(_filled(model, source))
     filled = f"* REPLACE ({filled})" if filled else "*"
     return (
-        f"INSERT INTO staged BY NAME SELECT {filled}, CASE WHEN key IS NULL THEN 'id' "
-        f"WHEN ts IS NULL THEN 'timestamp' WHEN {usable} THEN NULL ELSE {sql_text(value)} END "
-        f"AS reason FROM (SELECT {read} FROM batch)"
+        f"INSERT INTO staged BY NAME SELECT {filled}, {_verdict(model, source)} AS reason "
+        f"FROM (SELECT {read} FROM batch)"
+    )
+
+
+def verdicts(model: ModelConfig, source: str, schema: pa.Schema) -> str:
+    """Return the query of why each row of the view `batch` is refused; null if it is not."""
+    plan = [c for c in _plan(model, source) if c.name in ("key", "ts", "predicted", "label")]
+    classes = binary_classes(model)
+    read = ", ".join(select(column, schema, binary_classes=classes) for column in plan)
+    return f"SELECT {_verdict(model, source)} FROM (SELECT {read} FROM batch)"
+
+
+def _verdict(model: ModelConfig, source: str) -> str:
+    """Return the expression of the reason for which a row in the canonical form is refused."""
+    value, usable = _usable(model, source)
+    return (
+        "CASE WHEN key IS NULL THEN 'id' WHEN ts IS NULL THEN 'timestamp' "
+        f"WHEN {usable} THEN NULL ELSE {sql_text(value)} END"
     )
 
 

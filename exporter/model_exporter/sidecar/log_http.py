@@ -61,6 +61,7 @@ def _headers(target: Target) -> dict[str, str]:
         "Content-Type": CONTENT_TYPE,
         "Content-Encoding": "gzip",
         "User-Agent": "model-exporter",
+        "Prefer": "handling=lenient",  # RFC 7240: an odd row must not cost the others of its batch
     }
     if target.token_file is not None:
         token = read_token(target.token_file)  # every time: it is small, and may have changed

@@ -1,7 +1,7 @@
 """JSON Lines: one object a line. Nested objects are addressed with dots, as ``scores.sun``."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -36,17 +36,26 @@ def parse_jsonl(data: bytes, where: object) -> pa.Table:
 
 
 def records_table(records: Iterable[dict[str, Any]]) -> pa.Table:
-    """Return a table of JSON objects, every value as text, nested ones under dotted names.
+    """Return a table of JSON objects, every value as text, nested ones under dotted names."""
+    return text_table([flatten(record) for record in records])
+
+
+def flatten(record: dict[str, Any]) -> dict[str, str | None]:
+    """Return the values of an object as text, nested ones under dotted names.
 
     Raises
     ------
     SourceError
-        If they are nested too deeply.
+        If it is nested too deeply.
     """
     try:
-        rows = [dict(_flat(record, "")) for record in records]
+        return dict(_flat(record, ""))
     except RecursionError as error:
         raise SourceError("JSON that is nested too deeply; records are nearly flat") from error
+
+
+def text_table(rows: Sequence[dict[str, str | None]]) -> pa.Table:
+    """Return flat rows as a table of text, with a column for every name in one of them."""
     names = dict.fromkeys(name for row in rows for name in row)
     return pa.table({_clean(n): _column([row.get(n) for row in rows]) for n in names})
 
