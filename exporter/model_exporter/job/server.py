@@ -1,6 +1,7 @@
 """The job's HTTP endpoints: /metrics, /-/healthy, /-/ready and POST /-/reload."""
 
 import http.server
+import logging
 import socketserver
 import threading
 from collections.abc import Callable
@@ -10,9 +11,12 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from model_exporter.errors import ModelExporterError
+from model_exporter.job.redaction import redact
 
 TIMEOUT_SECONDS = 10
 """A client that sends or reads nothing for this long is hung up on."""
+
+logger = logging.getLogger("model_exporter")
 
 INDEX = b"""<!doctype html><title>model-exporter</title><h1>model-exporter</h1>
 <p><a href="/metrics">metrics</a> <a href="/-/healthy">healthy</a> <a href="/-/ready">ready</a>
@@ -63,6 +67,10 @@ class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
+    def handle_error(self, *_: object) -> None:
+        """Log what the standard library would print: who hangs up early is no news."""
+        logger.debug("a request failed", exc_info=True, extra={"event": "request_failed"})
+
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     endpoints: Endpoints
@@ -98,7 +106,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         try:
             self.endpoints.reload()
         except ModelExporterError as error:
-            self._answer(500, f"the old configuration stays: {error}\n".encode())
+            self._answer(500, f"the old configuration stays: {redact(str(error))}\n".encode())
         else:
             self._answer(200, b"reloaded\n")
 

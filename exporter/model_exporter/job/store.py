@@ -82,6 +82,11 @@ class Store:
         """Write what DuckDB holds back, and release the file."""
         self._connection.close()
 
+    def interrupt(self) -> None:
+        """Have a statement that another thread executes fail, and its transaction with it."""
+        with contextlib.suppress(duckdb.ConnectionException):  # closed meanwhile
+            self._connection.interrupt()
+
     def query(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
         return self._connection.execute(sql, parameters).fetchall()
@@ -165,7 +170,9 @@ class Store:
             if self._meta("rows") != rows:
                 if self._meta("rows"):
                     logger.warning(
-                        "%s: columns changed, reading again from the start", self.model.name
+                        "%s: columns changed, reading again from the start",
+                        self.model.name,
+                        extra={"event": "state_reset", "model": self.model.name},
                     )
                 for statement in statements.create(self.model):
                     self._execute(statement)

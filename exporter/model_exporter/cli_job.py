@@ -1,0 +1,75 @@
+"""The commands of the job that take more than a call: serve, backfill, state."""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+from model_exporter.errors import ModelExporterError
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+EXIT_FAILED = 1
+STOP_SECONDS = 4.5
+"""After this long a stopping job leaves whatever it does: its state bears to be killed."""
+
+logger = logging.getLogger("model_exporter")
+
+
+def add_serve(commands: "Commands") -> None:
+    """Add `serve`."""
+    command = commands.add_parser("serve", help="evaluate on a clock and serve /metrics")
+    command.add_argument("--config", type=Path, required=True)
+    command.add_argument("--log-format", default="text", choices=["json", "text"])
+    command.set_defaults(run=_serve)
+
+
+def instant(text: str) -> int:
+    """Read an ISO 8601 time as microseconds since 1970; UTC unless it says otherwise."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a time; write for example 2026-01-31T12:00:00Z"
+        ) from error
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return round((aware - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from model_exporter.job.service import Service
+
+    asked: SimpleQueue[int] = SimpleQueue()  # the one that a signal handler may put into
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda number, _: _note(asked, number))
+    service = Service(options.config)
+    service.start()
+    while asked.get() == signal.SIGHUP:
+        try:
+            service.reload()
+        except ModelExporterError as error:
+            extra = {"event": "reload_refused"}
+            logger.error("the old configuration stays: %s", error, extra=extra)
+    service.stop()
+    return 0
+
+
+def _note(asked: "SimpleQueue[int]", number: int) -> None:
+    asked.put(number)
+    if number != signal.SIGHUP:
+        watch = threading.Timer(STOP_SECONDS, _leave)
+        watch.daemon = True
+        watch.start()
+
+
+def _leave() -> None:
+    logger.warning("not done in time; left as it is", extra={"event": "left"})
+    sys.stderr.flush()
+    os._exit(0)
