@@ -80,6 +80,7 @@ class ModelConfig:
     label_policy: LabelPolicy
     max_label_delay: Duration | None
     retention: Duration | None
+    quarantine: bool
     expectations: tuple[Expectation, ...]
 
     def baseline(self, version: str) -> Baseline | None:
@@ -162,6 +163,7 @@ def _model(section: Section) -> ModelConfig:
         ),
         max_label_delay=section.optional_duration("max_label_delay"),
         retention=section.optional_duration("retention"),
+        quarantine=section.flag("quarantine", default=True),
         expectations=_expectations(section),
     )
     if features:

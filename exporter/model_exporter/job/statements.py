@@ -31,6 +31,7 @@ HOUR = 3_600_000_000
 DELAY_EDGES = (60, 300, 900, 3_600, 21_600, 86_400, 259_200, 604_800, 2_592_000, 7_776_000)
 """Upper bounds in seconds of the buckets of `model_label_delay_seconds`: a minute to 90 days."""
 
+PLACE = "_place_in_batch"
 META = "CREATE TABLE IF NOT EXISTS meta (key VARCHAR, value VARCHAR)"
 _GROUP = "version VARCHAR, segment VARCHAR, segment_value VARCHAR, slot BIGINT"
 _TILES = {
@@ -81,6 +82,35 @@ def staged(model: ModelConfig, source: str) -> list[str]:
 
 def stage(model: ModelConfig, source: str, schema: pa.Schema) -> str:
     """Return the statement that reads the view `batch` into `staged`, in the canonical form."""
+    return f"INSERT INTO staged BY NAME {_canonical(model, source, schema)}"
+
+
+def refused(model: ModelConfig, source: str, schema: pa.Schema) -> str:
+    """Return the query of the first place in `batch` of each record that is refused anew.
+
+    The batch must have the column `PLACE`.
+    """
+    canonical = _canonical(model, source, schema, more=f"{PLACE}, ")
+    return (
+        f"SELECT min({PLACE}) AS place, arg_min(reason, {PLACE}) AS reason, digest "
+        f"FROM ({canonical}) s WHERE reason IS NOT NULL AND {_not_known(source, 's')} "
+        "GROUP BY digest ORDER BY place"
+    )
+
+
+def any_refused(source: str) -> str:
+    """Return the query of whether `staged` has a record that is refused anew."""
+    return f"SELECT 1 FROM staged s WHERE reason IS NOT NULL AND {_not_known(source, 's')} LIMIT 1"
+
+
+def _not_known(source: str, rows: str) -> str:
+    return (
+        f"NOT EXISTS (SELECT 1 FROM invalid i WHERE i.source = {sql_text(source)} "
+        f"AND i.digest = {rows}.digest)"
+    )
+
+
+def _canonical(model: ModelConfig, source: str, schema: pa.Schema, *, more: str = "") -> str:
     plan = _plan(model, source)
     classes = binary_classes(model)
     names = ", ".join(column.name for column in plan)
@@ -88,9 +118,9 @@ def stage(model: ModelConfig, source: str, schema: pa.Schema) -> str:
     value, usable = _usable(model, source)
     filled = "* REPLACE (coalesce(version, '') AS version)" if source == "predictions" else "*"
     return (
-        f"INSERT INTO staged BY NAME SELECT {filled}, hash(row({names})) AS digest, "
+        f"SELECT {filled}, hash(row({names})) AS digest, "
         "CASE WHEN key IS NULL THEN 'id' WHEN ts IS NULL THEN 'timestamp' "
-        f"WHEN {usable} THEN NULL ELSE {sql_text(value)} END AS reason FROM (SELECT {read} "
+        f"WHEN {usable} THEN NULL ELSE {sql_text(value)} END AS reason FROM (SELECT {more}{read} "
         "FROM batch)"
     )
 
@@ -109,9 +139,8 @@ def _usable(model: ModelConfig, source: str) -> tuple[str, str]:
 def refuse(source: str) -> str:
     """Return the statement that counts invalid rows by content: again is not once more."""
     return (
-        f"INSERT INTO invalid SELECT DISTINCT {sql_text(source)}, reason, digest FROM staged "
-        f"WHERE reason IS NOT NULL AND NOT EXISTS (SELECT 1 FROM invalid i "
-        f"WHERE i.source = {sql_text(source)} AND i.digest = staged.digest)"
+        f"INSERT INTO invalid SELECT DISTINCT {sql_text(source)}, reason, digest FROM staged s "
+        f"WHERE reason IS NOT NULL AND {_not_known(source, 's')}"
     )
 
 

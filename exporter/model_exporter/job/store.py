@@ -22,11 +22,14 @@ from pathlib import Path
 from typing import Any, Self
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 
 from model_exporter.errors import StateError
 from model_exporter.job import statements
 from model_exporter.job.columns import prediction_columns
 from model_exporter.job.config import ModelConfig
+from model_exporter.job.quarantine import Quarantine
 from model_exporter.job.sources import Batch, Cursor
 from model_exporter.job.tiles import compile_tiles
 
@@ -40,6 +43,8 @@ COMPACT_ROWS = 100_000
 many times more than after the last merge."""
 REBUILD_ROWS = 1_000_000
 """Predictions that are joined at once when everything is joined anew."""
+MAX_REFUSED = 20_000
+"""Records that one transaction may put into quarantine; those beyond are counted, not kept."""
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
@@ -68,6 +73,7 @@ class Store:
         self._tiles = compile_tiles(model)
         self.fresh = False
         self._connection = _connect(directory, model.name)
+        self._quarantine = Quarantine(directory, model.name) if model.quarantine else None
         self._compact_at = COMPACT_ROWS
         self._open()
         self.now = int(self._meta("now") or 0)
@@ -124,6 +130,7 @@ class Store:
             self._run(statements.staged(self.model, source))
             for batch in batches:
                 self._stage(source, batch)
+            refused = self._refused(source, batches) if self._quarantine else []
             self._execute(statements.refuse(source))
             if source == PREDICTIONS:
                 if self._horizon:
@@ -131,6 +138,8 @@ class Store:
                 self._add_predictions()
             else:
                 self._add_labels()
+        if self._quarantine:
+            self._quarantine.write(refused)
         return sum(batch.table.num_rows for batch in batches)
 
     def watch(self) -> None:
@@ -203,6 +212,37 @@ class Store:
         self._execute("DELETE FROM cursor WHERE source = ? AND file = ?", [source, batch.file])
         place = [source, batch.file, batch.cursor.position, batch.cursor.fingerprint]
         self._execute("INSERT INTO cursor VALUES (?, ?, ?, ?)", place)
+
+    def _refused(self, source: str, batches: Sequence[Batch]) -> list[dict[str, Any]]:
+        """Return the records that are refused for the first time, as they were read."""
+        if not self.query(statements.any_refused(source)):
+            return []
+        found: dict[int, dict[str, Any]] = {}
+        for batch in batches:
+            table = batch.table.append_column(
+                statements.PLACE, pa.array(np.arange(batch.table.num_rows))
+            )
+            self._connection.register("batch", table)
+            refused = self.query(statements.refused(self.model, source, table.schema))
+            self._connection.unregister("batch")
+            places = [place for place, _, _ in refused][:MAX_REFUSED]
+            for record, (place, reason, digest) in zip(
+                batch.table.take(places).to_pylist(), refused, strict=False
+            ):
+                found.setdefault(
+                    digest,
+                    {
+                        "source": source,
+                        "file": batch.file,
+                        "row": place + 1,
+                        "rows_end_at": batch.cursor.position,
+                        "reason": reason,
+                        "record": record,
+                    },
+                )
+            if len(found) > MAX_REFUSED:
+                break
+        return list(found.values())
 
     def _add_predictions(self) -> None:
         self._execute(statements.STORED)

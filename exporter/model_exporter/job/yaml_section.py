@@ -118,6 +118,13 @@ class Section:
             self.refuse(f"expected a number, found {value!r}", key=key)
         return float(value)
 
+    def flag(self, key: str, *, default: bool) -> bool:
+        """Return true or false."""
+        value = self.value(key, default=default, expected="true or false")
+        if not isinstance(value, bool):
+            self.refuse(f"expected true or false, found {value!r}", key=key)
+        return value
+
     def duration(self, key: str, *, default: str, positive: bool = True) -> "Duration":
         """Return a duration such as ``30s``, ``1h30m`` or ``7d``."""
         return self._duration(self.text(key, default=default, expected="a duration"), key, positive)
