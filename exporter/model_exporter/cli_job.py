@@ -1,17 +1,20 @@
 """The commands of the job that take more than a call: serve, backfill, state."""
 
 import argparse
+import contextlib
 import logging
 import os
 import signal
 import sys
+import tempfile
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from model_exporter.errors import ModelExporterError
+from model_exporter.errors import ConfigError, ModelExporterError
+from model_exporter.job.redaction import redact
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -29,6 +32,22 @@ def add_serve(commands: "Commands") -> None:
     command.add_argument("--config", type=Path, required=True)
     command.add_argument("--log-format", default="text", choices=["json", "text"])
     command.set_defaults(run=_serve)
+
+
+def add_backfill(commands: "Commands") -> None:
+    """Add `backfill`."""
+    command = commands.add_parser(
+        "backfill", help="the past as OpenMetrics, for promtool tsdb create-blocks-from"
+    )
+    command.add_argument("--config", type=Path, required=True)
+    command.add_argument("--from", dest="first", type=instant, required=True, metavar="TIME")
+    command.add_argument("--to", dest="last", type=instant, required=True, metavar="TIME")
+    command.add_argument("--step", default="1h", help="as 5m, 1h, 1d (default: 1h)")
+    command.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
+    command.add_argument(
+        "--state", type=Path, help="directory to keep rows in (default: a temporary one)"
+    )
+    command.set_defaults(run=_backfill)
 
 
 def instant(text: str) -> int:
@@ -59,6 +78,36 @@ def _serve(options: argparse.Namespace) -> int:
             logger.error("the old configuration stays: %s", error, extra=extra)
     service.stop()
     return 0
+
+
+def _backfill(options: argparse.Namespace) -> int:
+    from model_exporter.job.backfill import backfill, write
+    from model_exporter.job.config import load
+    from model_exporter.job.progress import Line
+
+    instants = _instants(options)
+    config = load(options.config)
+    with contextlib.ExitStack() as stack:
+        state = options.state or Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="model-exporter-"))
+        )
+        history, failures = backfill(config, instants=instants, state=state, line=Line(sys.stderr))
+    count = write(options.output, history)
+    print(f"{options.output}: {count} samples, {len(instants)} steps")
+    for failure in failures:
+        print(f"model-exporter: {redact(failure)}", file=sys.stderr)
+    return EXIT_FAILED if failures else 0
+
+
+def _instants(options: argparse.Namespace) -> range:
+    from model_exporter.job.yaml_section import parse_duration
+
+    step = parse_duration(options.step)
+    if step is None or step.seconds <= 0:
+        raise ConfigError(f"--step {options.step}: expected a duration; write for example 5m or 1h")
+    if options.first > options.last:
+        raise ConfigError("--from is later than --to; exchange them")
+    return range(options.first, options.last + 1, step.microseconds)
 
 
 def _note(asked: "SimpleQueue[int]", number: int) -> None:

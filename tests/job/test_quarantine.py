@@ -26,7 +26,9 @@ def test_refused_records_are_kept_as_they_were_read(tmp_path: Path) -> None:
     table = pa.table(dict(zip(LABEL, map(pa.array, zip(*labels, strict=True)), strict=True)))
     note = pa.array(["", "from the call centre", None, ""])
     table = table.append_column("note", note)
-    batches = [Batch("one.csv", table, Cursor(99)), Batch("two.csv", table, Cursor(99))]
+    names = ("one.csv", "two.csv")
+    batches = [Batch(name, table, Cursor(99)) for name in names]
+    batches.append(Batch("good.csv", table.slice(0, 1), Cursor(9)))
     model = configured(tmp_path)
     for _ in range(2):
         with Store(state, model) as store:

@@ -225,7 +225,7 @@ class Store:
             self._connection.register("batch", table)
             refused = self.query(statements.refused(self.model, source, table.schema))
             self._connection.unregister("batch")
-            places = [place for place, _, _ in refused][:MAX_REFUSED]
+            places = pa.array([place for place, _, _ in refused][:MAX_REFUSED], pa.int64())
             for record, (place, reason, digest) in zip(
                 batch.table.take(places).to_pylist(), refused, strict=False
             ):
