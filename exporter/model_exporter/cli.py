@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model_exporter import __version__
-from model_exporter.cli_job import EXIT_FAILED, add_backfill, add_serve, instant
+from model_exporter.cli_job import EXIT_FAILED, add_backfill, add_serve, add_state, instant
 from model_exporter.errors import ModelExporterError
 from model_exporter.job.logs import configure, log_uncaught
 from model_exporter.job.redaction import redact
@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     add_serve(commands)
     _add_once(commands)
     add_backfill(commands)
+    add_state(commands)
     _add_check_config(commands)
     _add_catalogue(commands)
     _add_bundle(commands)

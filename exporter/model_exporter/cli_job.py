@@ -50,6 +50,14 @@ def add_backfill(commands: "Commands") -> None:
     command.set_defaults(run=_backfill)
 
 
+def add_state(commands: "Commands") -> None:
+    """Add `state`."""
+    command = commands.add_parser("state", help="check or tidy the state of a stopped job")
+    command.add_argument("action", choices=["verify", "compact"])
+    command.add_argument("--config", type=Path, required=True)
+    command.set_defaults(run=_state)
+
+
 def instant(text: str) -> int:
     """Read an ISO 8601 time as microseconds since 1970; UTC unless it says otherwise."""
     try:
@@ -97,6 +105,26 @@ def _backfill(options: argparse.Namespace) -> int:
     for failure in failures:
         print(f"model-exporter: {redact(failure)}", file=sys.stderr)
     return EXIT_FAILED if failures else 0
+
+
+def _state(options: argparse.Namespace) -> int:
+    from model_exporter.job.config import load
+    from model_exporter.job.state import compact, verify
+
+    config = load(options.config)
+    wrong = False
+    for model in config.models:
+        if options.action == "compact":
+            before, after = compact(config.state, model)
+            print(f"{model.name}: {before:,} bytes before, {after:,} after")
+            continue
+        found = verify(config.state, model)
+        for line in (*found.differences, *found.notes):
+            print(f"{model.name}: {line}")
+        if not found.differences:
+            print(f"{model.name}: ok, {found.predictions:,} predictions, {found.labels:,} labels")
+        wrong = wrong or bool(found.differences)
+    return EXIT_FAILED if wrong else 0
 
 
 def _instants(options: argparse.Namespace) -> range:

@@ -72,7 +72,7 @@ class Store:
         self.model = model
         self._tiles = compile_tiles(model)
         self.fresh = False
-        self._connection = _connect(directory, model.name)
+        self._connection = _connect(path_of(directory, model.name))
         self._quarantine = Quarantine(directory, model.name) if model.quarantine else None
         self._compact_at = COMPACT_ROWS
         self._open()
@@ -160,10 +160,10 @@ class Store:
             self._append_labeled(to="piece_")
         yield
 
-    def compact(self) -> None:
-        """Merge the tiles that were appended, if there are many."""
+    def compact(self, *, always: bool = False) -> None:
+        """Merge the tiles that were appended, if there are many, or `always`."""
         size = sum(self.query(f"SELECT count(*) FROM {table}")[0][0] for table in DERIVED)
-        if size < self._compact_at:
+        if size < self._compact_at and not always:
             return
         with self._transaction():
             for statement in statements.compact():
@@ -171,9 +171,13 @@ class Store:
         size = sum(self.query(f"SELECT count(*) FROM {table}")[0][0] for table in DERIVED)
         self._compact_at = max(COMPACT_ROWS, COMPACT_GROWTH * size)
 
-    def _open(self) -> None:
+    def _digests(self) -> tuple[str, str]:
+        """Return what the rows and what the tiles depend on, beside what was read."""
         rows = _digest(statements.SCHEMA_VERSION, *map(repr, prediction_columns(self.model)))
-        tiles = _digest(rows, repr(self._tiles), *statements.pair(self.model, "is", 0))
+        return rows, _digest(rows, repr(self._tiles), *statements.pair(self.model, "is", 0))
+
+    def _open(self) -> None:
+        rows, tiles = self._digests()
         with self._transaction():
             self._execute(statements.META)
             if self._meta("rows") != rows:
@@ -361,26 +365,33 @@ class Store:
         self._connection.commit()
 
 
-def _connect(directory: Path, name: str) -> duckdb.DuckDBPyConnection:
+def path_of(directory: Path, name: str) -> Path:
+    """Return the file of a model."""
     readable = re.sub(r"[^A-Za-z0-9_.-]", "_", name)[:64]
-    path = directory / f"{readable}-{_digest(name)[:8]}.duckdb"
+    return directory / f"{readable}-{_digest(name)[:8]}.duckdb"
+
+
+def refusal(path: Path, error: duckdb.Error) -> StateError:
+    """Return what to say where DuckDB cannot open the file."""
+    if "lock" in str(error):
+        return StateError(
+            f"{path}: in use by another process; stop it, or give this one its own `state`"
+        )
+    first_line = str(error).splitlines()[0]
+    return StateError(f"{path}: cannot open the state ({first_line}); move it away to start anew")
+
+
+def _connect(path: Path) -> duckdb.DuckDBPyConnection:
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         connection = duckdb.connect(path, config=dict(statements.SETTINGS))
     except OSError as error:
         raise StateError(
-            f"{directory}: cannot create the state directory: {error.strerror}; "
+            f"{path.parent}: cannot create the state directory: {error.strerror}; "
             "set `state` to a writable directory"
         ) from error
     except duckdb.Error as error:
-        if "lock" in str(error):
-            raise StateError(
-                f"{path}: in use by another process; stop it, or give this one its own `state`"
-            ) from error
-        first_line = str(error).splitlines()[0]
-        raise StateError(
-            f"{path}: cannot open the state ({first_line}); move it away to start anew"
-        ) from error
+        raise refusal(path, error) from error
     connection.execute("SET TimeZone = 'UTC'")
     return connection
 
