@@ -164,9 +164,10 @@ def _baseline(options: argparse.Namespace) -> int:
 def _once(options: argparse.Namespace) -> int:
     from model_exporter.job.config import load
     from model_exporter.job.once import once, write_atomically
+    from model_exporter.job.progress import Line
 
     now = time.time_ns() // 1_000 if options.now is None else options.now
-    text, failures = once(load(options.config), now=now)
+    text, failures = once(load(options.config), now=now, line=Line(sys.stderr))
     if options.output is None:
         sys.stdout.write(text)
     else:
