@@ -47,6 +47,7 @@ OURS: dict[str, set[str]] = {
     "bundle": {"catalogue"},
     "demo": {*FOUNDATION, "comparison", "scores", "drift", "sidecar", "job", "bundle", "demo"},
     "cli": {*FOUNDATION, "comparison", "scores", "drift", "sidecar", "job", "bundle", "demo"},
+    "cli_job": {"errors", "job"},
     "__init__": {"baseline", "errors", "sidecar"},
     "__main__": {"cli"},
 }
@@ -163,7 +164,7 @@ def test_the_arrows_hold(part: str) -> None:
             continue
         # The package itself holds the version and the public names, for whoever stands above it.
         if target == "__init__" and (
-            part in ("cli", "demo") or found.module.endswith("__version__")
+            part in ("cli", "cli_job", "demo") or found.module.endswith("__version__")
         ):
             continue
         wrong.append(str(found))

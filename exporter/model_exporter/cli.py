@@ -1,23 +1,21 @@
 """The command line: the only reader of argv."""
 
 import argparse
-import logging
-import signal
 import sys
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING
 
 from model_exporter import __version__
+from model_exporter.cli_job import EXIT_FAILED, add_backfill, add_serve, add_state, instant
 from model_exporter.errors import ModelExporterError
+from model_exporter.job.logs import configure, log_uncaught
+from model_exporter.job.redaction import redact
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
-EXIT_FAILED = 1
 EXIT_REFUSED = 2
 EXTRA = "this command needs more packages: pip install 'model-exporter[{extra}]' ({missing})"
 
@@ -26,11 +24,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status: 0 done, 1 failed, 2 refused."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=options.log_level.upper(), format="%(levelname)s %(message)s")
+    configure(options.log_level, options.log_format)
+    if arguments is None:  # the process is ours
+        log_uncaught()
     try:
         return int(options.run(options))
     except ModelExporterError as error:
-        print(f"model-exporter: {error}", file=sys.stderr)
+        print(f"model-exporter: {redact(str(error))}", file=sys.stderr)
         return EXIT_REFUSED
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("model_exporter"):
@@ -51,12 +51,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--log-level", default="info", choices=["debug", "info", "warning", "error"]
     )
-    parser.set_defaults(extra="exporter")
+    parser.set_defaults(extra="exporter", log_format="text")
     commands = parser.add_subparsers(metavar="command", required=True)
     _add_demo(commands)
     _add_baseline(commands)
-    _add_serve(commands)
+    add_serve(commands)
     _add_once(commands)
+    add_backfill(commands)
+    add_state(commands)
     _add_check_config(commands)
     _add_catalogue(commands)
     _add_bundle(commands)
@@ -94,17 +96,11 @@ def _add_baseline(commands: "Commands") -> None:
     command.set_defaults(run=_baseline)
 
 
-def _add_serve(commands: "Commands") -> None:
-    command = commands.add_parser("serve", help="evaluate on a clock and serve /metrics")
-    command.add_argument("--config", type=Path, required=True)
-    command.set_defaults(run=_serve)
-
-
 def _add_once(commands: "Commands") -> None:
     command = commands.add_parser("once", help="evaluate once and print the exposition")
     command.add_argument("--config", type=Path, required=True)
     command.add_argument(
-        "--now", type=_instant, help="ISO 8601; nothing later exists (default: the present)"
+        "--now", type=instant, help="ISO 8601; nothing later exists (default: the present)"
     )
     command.add_argument("--output", type=Path, help="write to this file, atomically")
     command.set_defaults(run=_once)
@@ -167,39 +163,19 @@ def _baseline(options: argparse.Namespace) -> int:
     return 0
 
 
-def _serve(options: argparse.Namespace) -> int:
-    from model_exporter.job.service import Service
-
-    stop = Event()
-    service = Service(options.config)
-
-    def reload(*_: object) -> None:
-        try:
-            service.reload()
-        except ModelExporterError as error:
-            logging.getLogger("model_exporter").error("the old configuration stays: %s", error)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    signal.signal(signal.SIGHUP, reload)
-    service.start()
-    stop.wait()
-    service.stop()
-    return 0
-
-
 def _once(options: argparse.Namespace) -> int:
     from model_exporter.job.config import load
     from model_exporter.job.once import once, write_atomically
+    from model_exporter.job.progress import Line
 
     now = time.time_ns() // 1_000 if options.now is None else options.now
-    text, failures = once(load(options.config), now=now)
+    text, failures = once(load(options.config), now=now, line=Line(sys.stderr))
     if options.output is None:
         sys.stdout.write(text)
     else:
         write_atomically(options.output, text)
     for failure in failures:
-        print(f"model-exporter: {failure}", file=sys.stderr)
+        print(f"model-exporter: {redact(failure)}", file=sys.stderr)
     return EXIT_FAILED if failures else 0
 
 
@@ -250,17 +226,6 @@ def _bundle(options: argparse.Namespace) -> int:
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _instant(text: str) -> int:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a time; write for example 2026-01-31T12:00:00Z"
-        ) from error
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return round((aware - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)
 
 
 if __name__ == "__main__":

@@ -118,6 +118,7 @@ class ModelConfig:
     max_label_delay: Duration | None
     retention: Duration | None
     drift: DriftConfig
+    quarantine: bool
     expectations: tuple[Expectation, ...]
     scoring: Scoring
     shadow: bool
@@ -236,6 +237,7 @@ def _model(section: Section) -> ModelConfig:
         max_label_delay=section.optional_duration("max_label_delay"),
         retention=section.optional_duration("retention"),
         drift=_drift(section),
+        quarantine=section.flag("quarantine", default=True),
         expectations=_expectations(section),
         scoring=read_scoring(section, task, lists="group" in source.columns),
         shadow=read_shadow(section),

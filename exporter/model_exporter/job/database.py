@@ -51,19 +51,22 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
             "set `state` to a writable directory"
         ) from error
     except duckdb.Error as error:
-        if "set lock on file" in str(error):
-            raise StateError(
-                f"{path}: in use by another process; stop it, or give this one its own `state`"
-            ) from error
-        if path.exists() and not _is_accessible(path):
-            raise StateError(
-                f"{path}: cannot be read and written; check its permissions"
-            ) from error
-        raise DamagedStateError(
-            f"{path}: cannot open the state ({str(error).splitlines()[0]}); "
-            "move it away to start anew"
-        ) from error
+        raise refusal(path, error) from error
     return connection
+
+
+def refusal(path: Path, error: duckdb.Error) -> StateError:
+    """Return what to say where DuckDB cannot open the file."""
+    if "set lock on file" in str(error):
+        return StateError(
+            f"{path}: in use by another process; stop it, or give this one its own `state`"
+        )
+    if path.exists() and not _is_accessible(path):
+        return StateError(f"{path}: cannot be read and written; check its permissions")
+    first_line = str(error).splitlines()[0]
+    return DamagedStateError(
+        f"{path}: cannot open the state ({first_line}); move it away to start anew"
+    )
 
 
 def _is_accessible(path: Path) -> bool:

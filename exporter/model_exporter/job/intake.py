@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 
+from model_exporter.errors import SourceError
 from model_exporter.job import database, statements
 from model_exporter.job.columns import label_columns, prediction_columns
 from model_exporter.job.config import ModelConfig, SourceConfig
@@ -53,7 +54,7 @@ class Intake:
         """
         try:
             flat = flatten(record)
-        except RecursionError as error:
+        except SourceError as error:
             raise PushError(400, "nested too deep", record=place) from error
         found = {name: flat[name] for name in self._known if name in flat}
         if not found:

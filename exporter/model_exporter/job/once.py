@@ -7,20 +7,21 @@ from model_exporter import __version__
 from model_exporter.job.check import check_sources
 from model_exporter.job.collector import exposition
 from model_exporter.job.config import Config
+from model_exporter.job.progress import Line
 from model_exporter.job.runner import Runner
 from model_exporter.job.snapshot import Snapshot
 
 
-def once(config: Config, *, now: int) -> tuple[str, list[str]]:
+def once(config: Config, *, now: int, line: Line | None = None) -> tuple[str, list[str]]:
     """Return the exposition as of `now` (microseconds), and what could not be read.
 
     The text depends on the records and on `now` only: not on when, how often, in what order or in
-    which files they were read.
+    which files they were read. `line` shows how far the reading has come.
     """
     check_sources(config)
     snapshots, failures = [build_info()], []
     for model in config.models:
-        with Runner(model, config.state) as runner:
+        with Runner(model, config.state, line=line) as runner:
             snapshots.append(runner.turn(now, final=True))
             failures += runner.failures
     return exposition(snapshots), failures

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from model_exporter.errors import SourceError
+from model_exporter.job.redaction import hide
 from model_exporter.job.yaml_section import Section
 
 VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -31,6 +32,7 @@ class Secret:
             value = os.environ.get(self.variable, "")
             if not value:
                 raise SourceError(f"the environment variable {self.variable} is not set; set it")
+            hide(value)
             return value
         try:
             value = self.file.read_text("utf-8").strip()
@@ -38,6 +40,7 @@ class Secret:
             raise SourceError(f"{self.file}: cannot read the secret: {error}") from error
         if not value:
             raise SourceError(f"{self.file}: the file of the secret is empty")
+        hide(value)
         return value
 
 

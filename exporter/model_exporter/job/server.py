@@ -10,6 +10,7 @@ from model_exporter.job.connections import Handler, Server
 from model_exporter.job.door import PATHS, RETRY_SECONDS, Door
 from model_exporter.job.page import Page
 from model_exporter.job.push_body import PushError
+from model_exporter.job.redaction import redact
 
 INDEX = b"""<!doctype html><title>model-exporter</title><h1>model-exporter</h1>
 <p><a href="/metrics">metrics</a> <a href="/-/healthy">healthy</a> <a href="/-/ready">ready</a>
@@ -117,6 +118,6 @@ class _Handler(Handler):
         try:
             self.endpoints.reload()
         except ModelExporterError as error:
-            self.answer(500, f"the old configuration stays: {error}\n".encode())
+            self.answer(500, f"the old configuration stays: {redact(str(error))}\n".encode())
         else:
             self.answer(200, b"reloaded\n")

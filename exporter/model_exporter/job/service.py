@@ -1,8 +1,8 @@
 """`model-exporter serve`: evaluate on a clock, serve what was found.
 
-Each model has a thread of its own, so that a slow source of one delays no other. A scrape gets the
-text that was rendered when the last of them was evaluated. A configuration that is refused at
-reload leaves everything as it was.
+Each model has a thread of its own, and so has each source that is being read: none delays another.
+A scrape gets the text that was rendered when the last of the models was evaluated. A configuration
+that is refused at reload leaves everything as it was.
 """
 
 import logging
@@ -21,9 +21,16 @@ from model_exporter.job.door import Door
 from model_exporter.job.intake import Intake
 from model_exporter.job.once import build_info
 from model_exporter.job.page import Page
-from model_exporter.job.runner import Runner
+from model_exporter.job.runner import Runner, Stopped
 from model_exporter.job.server import Endpoints, JobServer
 from model_exporter.job.snapshot import Snapshot
+
+PATIENCE_SECONDS = 5.0
+"""A turn takes rows in for as long as the poll interval, and at least this long, before it goes on
+to evaluate; what is not read by then is read in the next one."""
+GRACE_SECONDS = 2.5
+"""How long a turn may go on after it was asked to stop, before its statement is interrupted."""
+LOOK_SECONDS = 0.05
 
 logger = logging.getLogger("model_exporter")
 
@@ -45,6 +52,7 @@ class Service:
         self._snapshots: dict[str, Snapshot] = {}
         self._publishing = threading.Lock()
         self._reloading = threading.Lock()
+        self._stopped = False
         self._config = _checked(path)
         self._listen = self._config.listen
         self._workers: list[_Worker] = []
@@ -62,17 +70,23 @@ class Service:
         endpoints = Endpoints(self._page, ready=self.ready, reload=self.reload, door=self._door)
         self._server = JobServer(self._listen, endpoints)
         self._start_workers()
-        logger.info("serving on http://%s:%d/metrics", self._config.listen[0], self.port)
+        where = f"http://{self._config.listen[0]}:{self.port}/metrics"
+        logger.info("serving on %s", where, extra={"event": "serving"})
 
     def stop(self) -> None:
-        """Finish the turns that run, release the state, close the port."""
+        """End the turns that run, release the state, close the port."""
+        self._stopped = True
+        reloaded = self._reloading.acquire(timeout=GRACE_SECONDS)
         self._stop_workers()
+        if reloaded:
+            self._reloading.release()
         if self._server is not None:
             self._server.__exit__()
 
     def ready(self) -> bool:
         """Tell whether every model was evaluated, or tried, once."""
-        return all(worker.tried.is_set() for worker in self._workers)
+        workers = self._workers
+        return bool(workers) and all(worker.tried.is_set() for worker in workers)
 
     def reload(self) -> None:
         """Read the configuration again, and start over with it if it is good.
@@ -100,6 +114,7 @@ class Service:
                 raise
             self._forget_removed()
             self._status(loaded=True)
+            logger.info("%s: reloaded", self._path, extra={"event": "reloaded"})
 
     def _forget_removed(self) -> None:
         known = {"", *(model.name for model in self._config.models)}
@@ -107,14 +122,17 @@ class Service:
             self._snapshots = {k: v for k, v in self._snapshots.items() if k in known}
 
     def _start_workers(self) -> None:
+        if self._stopped:
+            return
+        interval = self._config.poll_interval.seconds
+        patience = max(interval, PATIENCE_SECONDS)
         stack = ExitStack()
         with stack:  # a state directory in use must not leave the others locked
             runners = [
-                stack.enter_context(Runner(model, self._config.state))
+                stack.enter_context(Runner(model, self._config.state, patience=patience))
                 for model in self._config.models
             ]
             stack.pop_all()
-        interval = self._config.poll_interval.seconds
         self._workers = [_Worker(r, interval, self._clock, self._publish) for r in runners]
         for worker in self._workers:
             worker.thread.start()
@@ -123,9 +141,10 @@ class Service:
     def _stop_workers(self) -> None:
         self._door.close()
         for worker in self._workers:
-            worker.stopping.set()
+            worker.stop()
+        deadline = time.monotonic() + GRACE_SECONDS
         for worker in self._workers:
-            worker.thread.join()
+            worker.join(deadline)
         self._workers = []
 
     def _publish(self, name: str, snapshot: Snapshot) -> None:
@@ -151,7 +170,7 @@ class _Worker:
         publish: Callable[[str, Snapshot], None],
     ) -> None:
         self.tried = threading.Event()
-        self.stopping = threading.Event()
+        self._stopping = threading.Event()
         self._runner = runner
         self._interval = interval
         self._clock = clock
@@ -159,20 +178,41 @@ class _Worker:
         name = f"model-exporter-{runner.model.name}"
         self.thread = threading.Thread(target=self._run, name=name, daemon=True)
 
+    def stop(self) -> None:
+        """Have the thread end, between two batches if it takes some in."""
+        self._stopping.set()
+        self._runner.stop()
+
+    def join(self, deadline: float) -> None:
+        """Wait for the thread to end; after the deadline, what it does is undone."""
+        while self.thread.is_alive():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                self._runner.interrupt()
+            self.thread.join(max(left, LOOK_SECONDS))
+
     def _run(self) -> None:
         with self._runner:
-            while not self.stopping.is_set():
-                self._turn()
+            while not self._stopping.is_set():
+                done = self._turn()
                 self.tried.set()
-                self.stopping.wait(self._interval)
+                if not (done and self._runner.behind):
+                    self._stopping.wait(self._interval)
 
-    def _turn(self) -> None:
+    def _turn(self) -> bool:
+        name = self._runner.model.name
         try:
             snapshot = self._runner.turn(round(self._clock() * 1_000_000))
-            self._publish(self._runner.model.name, snapshot)
+            self._publish(name, snapshot)
+        except Stopped:
+            logger.info("%s: stopped", name, extra={"event": "stopped", "model": name})
         except Exception:
             # The last snapshot stays; its evaluation timestamp grows old and the alert speaks.
-            logger.exception("%s: the evaluation failed", self._runner.model.name)
+            extra = {"event": "evaluation_failed", "model": name}
+            logger.exception("%s: the evaluation failed", name, extra=extra)
+        else:
+            return True
+        return False
 
 
 def _intakes(runner: Runner) -> Iterator[Intake]:

@@ -23,7 +23,7 @@ from model_exporter.job.columns import (
 from model_exporter.job.config import ModelConfig
 from model_exporter.records import LabelOutcome, LabelPolicy, Task
 
-SCHEMA_VERSION = "6"
+SCHEMA_VERSION = "7"
 HOUR = 3_600_000_000
 """Microseconds. The slot of a tile is the hour of its rows, counted from 1970."""
 DELAY_EDGES = (60, 300, 900, 3_600, 21_600, 86_400, 259_200, 604_800, 2_592_000, 7_776_000)
@@ -35,6 +35,7 @@ MAX_AMOUNT = "1e150"
 MAX_OUTCOME = "1e75"
 """Predictions and labels of a regression beyond it are invalid: fourth powers would overflow."""
 
+PLACE = "_place_in_batch"
 META = "CREATE TABLE IF NOT EXISTS meta (key VARCHAR, value VARCHAR)"
 _GROUP = "version VARCHAR, segment VARCHAR, segment_value VARCHAR, slot BIGINT"
 _TILES = {
@@ -86,15 +87,41 @@ def staged(model: ModelConfig, source: str) -> list[str]:
 
 def stage(model: ModelConfig, source: str, schema: pa.Schema) -> str:
     """Return the statement that reads the view `batch` into `staged`, in the canonical form."""
+    return f"INSERT INTO staged BY NAME {_canonical(model, source, schema)}"
+
+
+def refused(model: ModelConfig, source: str, schema: pa.Schema) -> str:
+    """Return the query of the first place in `batch` of each record that is refused anew.
+
+    The batch must have the column `PLACE`.
+    """
+    canonical = _canonical(model, source, schema, more=f"{PLACE}, ")
+    return (
+        f"SELECT min({PLACE}) AS place, arg_min(reason, {PLACE}) AS reason, "
+        f"{_digest(model, source)} AS digest FROM ({canonical}) WHERE reason IS NOT NULL "
+        f"AND {_is_new(model, source)} GROUP BY digest ORDER BY place"
+    )
+
+
+def any_refused(model: ModelConfig, source: str) -> str:
+    """Return the query of whether `staged` has a record that is refused anew."""
+    new = _is_new(model, source)
+    return f"SELECT 1 FROM staged WHERE reason IS NOT NULL AND {new} LIMIT 1"
+
+
+def _is_new(model: ModelConfig, source: str) -> str:
+    known = f"SELECT digest FROM invalid WHERE source = {sql_text(source)}"
+    return f"{_digest(model, source)} NOT IN ({known})"
+
+
+def _canonical(model: ModelConfig, source: str, schema: pa.Schema, *, more: str = "") -> str:
     plan = _plan(model, source)
     classes = binary_classes(model)
     read = ", ".join(select(column, schema, binary_classes=classes) for column in plan)
     filled = ", ".join(_filled(model, source))
     filled = f"* REPLACE ({filled})" if filled else "*"
-    return (
-        f"INSERT INTO staged BY NAME SELECT {filled}, {_verdict(model, source)} AS reason "
-        f"FROM (SELECT {read} FROM batch)"
-    )
+    reason = _verdict(model, source)
+    return f"SELECT {filled}, {reason} AS reason FROM (SELECT {more}{read} FROM batch)"
 
 
 def verdicts(model: ModelConfig, source: str, schema: pa.Schema) -> str:
@@ -139,11 +166,10 @@ def _usable(model: ModelConfig, source: str) -> tuple[str, str]:
 
 def refuse(model: ModelConfig, source: str) -> str:
     """Return the statement that counts invalid rows by content: again is not once more."""
-    name = sql_text(source)
     return (
-        f"INSERT INTO invalid SELECT DISTINCT {name}, reason, {_digest(model, source)} AS digest "
-        "FROM staged WHERE reason IS NOT NULL AND digest NOT IN "
-        f"(SELECT digest FROM invalid WHERE source = {name})"
+        f"INSERT INTO invalid SELECT DISTINCT {sql_text(source)}, reason, "
+        f"{_digest(model, source)} AS digest FROM staged "
+        f"WHERE reason IS NOT NULL AND {_is_new(model, source)}"
     )
 
 

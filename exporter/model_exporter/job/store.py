@@ -21,9 +21,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import duckdb
+import numpy as np
+import pyarrow as pa
+
 from model_exporter.job import database, statements
 from model_exporter.job.columns import amount_columns, prediction_columns
 from model_exporter.job.config import ModelConfig
+from model_exporter.job.quarantine import Quarantine
 from model_exporter.job.sources import Batch, Cursor
 from model_exporter.job.tiles import compile_tiles
 
@@ -37,6 +42,8 @@ COMPACT_ROWS = 100_000
 many times more than after the last merge."""
 REBUILD_ROWS = 1_000_000
 """Predictions that are joined at once when everything is joined anew."""
+MAX_REFUSED = 20_000
+"""Records that one transaction may put into quarantine; those beyond are counted, not kept."""
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
@@ -68,6 +75,7 @@ class Store:
         self.fresh = False
         self.path = database.path_of(directory, model.name)
         self._connection = database.connect(self.path)
+        self._quarantine = Quarantine(directory, model.name) if model.quarantine else None
         self._compact_at = COMPACT_ROWS
         try:
             self._open()
@@ -85,6 +93,11 @@ class Store:
     def close(self) -> None:
         """Write what DuckDB holds back, and release the file."""
         self._connection.close()
+
+    def interrupt(self) -> None:
+        """Have a statement that another thread executes fail, and its transaction with it."""
+        with contextlib.suppress(duckdb.ConnectionException):  # closed meanwhile
+            self._connection.interrupt()
 
     def query(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
@@ -123,6 +136,7 @@ class Store:
             self._run(statements.staged(self.model, source))
             for batch in batches:
                 self._stage(source, batch)
+            refused = self._refused(source, batches) if self._quarantine else []
             self._execute(statements.refuse(self.model, source))
             if source == PREDICTIONS:
                 if self._horizon:
@@ -130,6 +144,8 @@ class Store:
                 self._add_predictions()
             else:
                 self._add_labels()
+        if self._quarantine:
+            self._quarantine.write(refused)
         return sum(batch.table.num_rows for batch in batches)
 
     def watch(self) -> None:
@@ -150,10 +166,10 @@ class Store:
             self._append_labeled(to="piece_")
         yield
 
-    def compact(self) -> None:
-        """Merge the tiles that were appended, if there are many."""
+    def compact(self, *, always: bool = False) -> None:
+        """Merge the tiles that were appended, if there are many, or `always`."""
         size = sum(self.query(f"SELECT count(*) FROM {table}")[0][0] for table in DERIVED)
-        if size < self._compact_at:
+        if size < self._compact_at and not always:
             return
         with self._transaction():
             for statement in statements.compact():
@@ -161,17 +177,23 @@ class Store:
         size = sum(self.query(f"SELECT count(*) FROM {table}")[0][0] for table in DERIVED)
         self._compact_at = max(COMPACT_ROWS, COMPACT_GROWTH * size)
 
-    def _open(self) -> None:
+    def _digests(self) -> tuple[str, str]:
+        """Return what the rows and what the tiles depend on, beside what was read."""
         columns = [*prediction_columns(self.model), *amount_columns(self.model)]
         shadow = ["shadow"] * self.model.shadow
         rows = _digest(statements.SCHEMA_VERSION, *map(repr, columns), *shadow)
-        tiles = _digest(rows, repr(self._tiles), *statements.pair(self.model, "is", 0))
+        return rows, _digest(rows, repr(self._tiles), *statements.pair(self.model, "is", 0))
+
+    def _open(self) -> None:
+        rows, tiles = self._digests()
         with self._transaction():
             self._execute(statements.META)
             if self._meta("rows") != rows:
                 if self._meta("rows"):
                     logger.warning(
-                        "%s: columns changed, reading again from the start", self.model.name
+                        "%s: columns changed, reading again from the start",
+                        self.model.name,
+                        extra={"event": "state_reset", "model": self.model.name},
                     )
                 for statement in statements.create(self.model):
                     self._execute(statement)
@@ -202,6 +224,37 @@ class Store:
         self._execute("DELETE FROM cursor WHERE source = ? AND file = ?", [source, batch.file])
         place = [source, batch.file, batch.cursor.position, batch.cursor.fingerprint]
         self._execute("INSERT INTO cursor VALUES (?, ?, ?, ?)", place)
+
+    def _refused(self, source: str, batches: Sequence[Batch]) -> list[dict[str, Any]]:
+        """Return the records that are refused for the first time, as they were read."""
+        if not self.query(statements.any_refused(self.model, source)):
+            return []
+        found: dict[int, dict[str, Any]] = {}
+        for batch in batches:
+            table = batch.table.append_column(
+                statements.PLACE, pa.array(np.arange(batch.table.num_rows))
+            )
+            self._connection.register("batch", table)
+            refused = self.query(statements.refused(self.model, source, table.schema))
+            self._connection.unregister("batch")
+            places = pa.array([place for place, _, _ in refused][:MAX_REFUSED], pa.int64())
+            for record, (place, reason, digest) in zip(
+                batch.table.take(places).to_pylist(), refused, strict=False
+            ):
+                found.setdefault(
+                    digest,
+                    {
+                        "source": source,
+                        "file": batch.file,
+                        "row": place + 1,
+                        "rows_end_at": batch.cursor.position,
+                        "reason": reason,
+                        "record": record,
+                    },
+                )
+            if len(found) > MAX_REFUSED:
+                break
+        return list(found.values())
 
     def _add_predictions(self) -> None:
         self._execute(statements.STORED)

@@ -118,6 +118,13 @@ class Section:
             self.refuse(f"expected a number, found {value!r}", key=key)
         return float(value)
 
+    def flag(self, key: str, *, default: bool) -> bool:
+        """Return true or false."""
+        value = self.value(key, default=default, expected="true or false")
+        if not isinstance(value, bool):
+            self.refuse(f"expected true or false, found {value!r}", key=key)
+        return value
+
     def duration(self, key: str, *, default: str, positive: bool = True) -> "Duration":
         """Return a duration such as ``30s``, ``1h30m`` or ``7d``."""
         return self._duration(self.text(key, default=default, expected="a duration"), key, positive)
@@ -203,14 +210,13 @@ class Section:
         return Section(self.path, f"{self.key}.{key}" if self.key else key, node)
 
     def _duration(self, text: str, key: str, positive: bool) -> "Duration":
-        if not DURATION.fullmatch(text):
+        found = parse_duration(text)
+        if found is None:
             problem = "is negative" if text.startswith("-") else "is not a duration"
             self.refuse(f"{text!r} {problem}; write for example 30s, 1h30m or 7d", key=key)
-        parts = re.findall(r"(\d+)(ms|[smhdwy])", text)
-        seconds = sum(int(count) * DURATION_UNITS[unit] for count, unit in parts)
-        if positive and seconds <= 0:
+        if positive and found.seconds <= 0:
             self.refuse(f"{text!r} is no time at all; write for example 30s, 1h30m or 7d", key=key)
-        return Duration(text, seconds)
+        return found
 
 
 class Duration:
@@ -229,6 +235,14 @@ class Duration:
 
     def __repr__(self) -> str:
         return f"Duration({self.text!r})"
+
+
+def parse_duration(text: str) -> Duration | None:
+    """Return a duration such as ``30s``, ``1h30m`` or ``7d``; None if the text is none."""
+    if not DURATION.fullmatch(text):
+        return None
+    parts = re.findall(r"(\d+)(ms|[smhdwy])", text)
+    return Duration(text, sum(int(count) * DURATION_UNITS[unit] for count, unit in parts))
 
 
 def _plain(node: yaml.Node) -> Any:

@@ -1,0 +1,90 @@
+"""A source that is read in a thread of its own, a little ahead of whoever takes the rows in."""
+
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Iterable
+
+from model_exporter.job.sources import Batch
+
+AHEAD_BATCHES = 2
+"""Batches that wait at most: what is read ahead is held in memory."""
+CANCEL_SECONDS = 1.0
+"""How long the thread of a cancelled reading is waited for; one that hangs is left to itself."""
+LOOK_SECONDS = 0.1
+
+
+class Reading:
+    """One pass over a source, begun at once.
+
+    Attributes
+    ----------
+    done
+        Whether everything was taken, or the source failed.
+    """
+
+    def __init__(self, batches: Iterable[Batch], *, name: str) -> None:
+        self.done = False
+        self._cancelled = threading.Event()
+        self._queue: queue.Queue[Batch | Exception | None] = queue.Queue(AHEAD_BATCHES)
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._run, args=(batches,), name=name, daemon=True)
+        self._thread.start()
+
+    def take(self, rows: int, *, seconds: float | None) -> list[Batch]:
+        """Return the next batches: this many rows, or fewer where the end or the time comes.
+
+        `seconds` is how long to wait for them; None for as long as it takes.
+
+        Raises
+        ------
+        Exception
+            What the source raised, once all that was read before has been taken.
+        """
+        if self._failure is not None:
+            self.done = True
+            raise self._failure
+        found: list[Batch] = []
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while not self.done and sum(batch.table.num_rows for batch in found) < rows:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            try:
+                item = self._queue.get(block=left != 0, timeout=left)
+            except queue.Empty:
+                break
+            if isinstance(item, Exception):
+                self._failure = item
+                return found or self.take(rows, seconds=seconds)
+            if item is None:
+                self.done = True
+            else:
+                found.append(item)
+        return found
+
+    def cancel(self) -> None:
+        """Have the thread end after the batch that it reads, and whoever waits in `take` return."""
+        self._cancelled.set()
+        with contextlib.suppress(queue.Full):
+            self._queue.put_nowait(None)
+
+    def join(self) -> None:
+        """Wait for the thread of a reading that is done or cancelled, unless it hangs."""
+        self._thread.join(CANCEL_SECONDS)
+
+    def _run(self, batches: Iterable[Batch]) -> None:
+        end: Exception | None = None
+        try:
+            for batch in batches:
+                if not self._put(batch):
+                    return
+        except Exception as error:  # raised again by `take`, in the thread that judges it
+            end = error
+        self._put(end)
+
+    def _put(self, item: Batch | Exception | None) -> bool:
+        while not self._cancelled.is_set():
+            with contextlib.suppress(queue.Full):
+                self._queue.put(item, timeout=LOOK_SECONDS)
+                return True
+        return False
