@@ -13,8 +13,8 @@ from tests.job.test_order import LABEL, NOW, PREDICTION, configure, deliver, eva
 
 from model_exporter.cli import main
 from model_exporter.job.config import load
+from model_exporter.job.database import path_of
 from model_exporter.job.once import once
-from model_exporter.job.store import path_of
 
 HOUR = 3_600_000_000
 

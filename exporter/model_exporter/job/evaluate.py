@@ -20,10 +20,11 @@ from model_exporter.job.detection import put_verdict, subjects, window_significa
 from model_exporter.job.estimate import put_estimates
 from model_exporter.job.maturity import maturity_of
 from model_exporter.job.measures import put_measures
+from model_exporter.job.merging import waiting
+from model_exporter.job.pairing import DELAY_EDGES
 from model_exporter.job.ranking import put_ranking
 from model_exporter.job.selection import put_selection
 from model_exporter.job.snapshot import Histogram, Snapshot
-from model_exporter.job.statements import DELAY_EDGES, waiting
 from model_exporter.job.store import LABELS, PREDICTIONS, Store
 from model_exporter.job.totals import Group, Totals
 from model_exporter.job.values import read_values

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from model_exporter.errors import SourceError
-from model_exporter.job import database, statements
+from model_exporter.job import database, staging
 from model_exporter.job.columns import label_columns, prediction_columns
 from model_exporter.job.config import ModelConfig, SourceConfig
 from model_exporter.job.push_body import PushError
@@ -77,7 +77,7 @@ class Intake:
                 _refuse_surrogates(name, value, place)
         batch = text_table([record for _, record in records])
         self._connection.register("batch", batch)
-        sql = statements.verdicts(self.model, self.source.name, batch.schema)
+        sql = staging.verdicts(self.model, self.source.name, batch.schema)
         found = self._connection.execute(sql).fetchall()
         self._connection.unregister("batch")
         return [(place, reason) for (place, _), (reason,) in zip(records, found, strict=True)]

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_exporter.job.delays import delay_edges
-from model_exporter.job.statements import HOUR
 from model_exporter.job.store import Store
+from model_exporter.job.tables import HOUR
 
 DAY = 24 * HOUR
 MIN_PREDICTIONS = 30

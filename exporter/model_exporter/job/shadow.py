@@ -10,7 +10,7 @@ LEAD = "row_number() OVER (PARTITION BY key ORDER BY ts, version) = 1"
 
 
 def first_logged(digest: str) -> list[str]:
-    """Return what `statements.first_logged` does; `digest` is the expression of a row's.
+    """Return what `merging.first_logged` does; `digest` is the expression of a row's.
 
     `incoming` then holds the unchanged versions of an id as well.
     """

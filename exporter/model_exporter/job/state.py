@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 
 from model_exporter.errors import StateError
-from model_exporter.job import database, statements
+from model_exporter.job import database, tables
 from model_exporter.job.config import ModelConfig
 from model_exporter.job.database import path_of, refusal
 from model_exporter.job.store import Store
@@ -28,7 +28,7 @@ _COMPARED = {
     "counts": ("version, slot", "tiles", ("value",)),
     "sums": ("version, slot", "tiles", ("value", "rows")),
     "lifetime": ("version, NULL", "counters", ("value",)),
-    "labeled": (f"version, CAST(floor(time / {statements.HOUR}.0) AS BIGINT)", "rows", ()),
+    "labeled": (f"version, CAST(floor(time / {tables.HOUR}.0) AS BIGINT)", "rows", ()),
     "orphan": ("NULL, NULL", "waiting labels", ()),
 }
 """By table: where a difference is (version, hour), what differs, and the columns that add up."""
@@ -120,7 +120,7 @@ class _Scratch(Store):
             )
         self.now = int(self._meta("now") or 0)
         self.horizon = int(self._meta("horizon") or 0)
-        for statement in statements.create(self.model):
+        for statement in tables.create(self.model):
             if "meta" not in statement.split():
                 self._execute(statement)
         for table in ("prediction", "label"):
@@ -167,7 +167,7 @@ def _signed(store: _Scratch, table: str, added: tuple[str, ...]) -> str:
     keys = ", ".join(name for name in columns if name not in added)
     one = ", ".join(added) or "1 AS sign"
     other = ", ".join(f"-{name} AS {name}" for name in added) or "-1 AS sign"
-    kept = f"WHERE slot >= {store.horizon // statements.HOUR}" if "slot" in columns else ""
+    kept = f"WHERE slot >= {store.horizon // tables.HOUR}" if "slot" in columns else ""
     return (
         f"SELECT {keys}, {', '.join(f'sum({name}) AS {name}' for name in names)} FROM "
         f"(SELECT {keys}, {one} FROM stored.{table} UNION ALL SELECT {keys}, {other} FROM {table}) "

@@ -25,7 +25,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from model_exporter.job import database, statements
+from model_exporter.job import database, merging, pairing, staging, tables
 from model_exporter.job.columns import amount_columns, prediction_columns
 from model_exporter.job.config import ModelConfig
 from model_exporter.job.quarantine import Quarantine
@@ -118,10 +118,10 @@ class Store:
             if now < self.now:
                 self._rebuild(now)
             elif now > self.now:
-                self._execute(statements.BECAME_VALID, {"was": self.now, "now": now})
+                self._execute(merging.BECAME_VALID, {"was": self.now, "now": now})
                 if self._any("touched"):
-                    self._keep("near", statements.near("prediction", "touched"))
-                    self._keep("known", statements.near("label", "touched"))
+                    self._keep("near", merging.near("prediction", "touched"))
+                    self._keep("known", merging.near("label", "touched"))
                     self._change(self.now, now, predictions=("near", "near"), labels=("known",) * 2)
             self._forget(now)
             self._set_meta("now", str(now))
@@ -133,14 +133,14 @@ class Store:
         Returns the number of rows in the batches.
         """
         with self._transaction():
-            self._run(statements.staged(self.model, source))
+            self._run(staging.staged(self.model, source))
             for batch in batches:
                 self._stage(source, batch)
             refused = self._refused(source, batches) if self._quarantine else []
-            self._execute(statements.refuse(self.model, source))
+            self._execute(staging.refuse(self.model, source))
             if source == PREDICTIONS:
                 if self._horizon:
-                    self._execute(statements.recent(self._horizon))
+                    self._execute(merging.recent(self._horizon))
                 self._add_predictions()
             else:
                 self._add_labels()
@@ -150,7 +150,7 @@ class Store:
 
     def watch(self) -> None:
         """Begin to keep apart what is added to the tiles, with nothing."""
-        self._run(statements.fresh(self.model))
+        self._run(tables.fresh(self.model))
         self.fresh = True
 
     @contextlib.contextmanager
@@ -160,8 +160,8 @@ class Store:
         `bounds` are half-open, in microseconds; the slot of a piece is its place there.
         """
         with self._transaction():
-            self._run(statements.empty_pieces())
-            self._run(statements.piece_rows(self.model, bounds, self.now))
+            self._run(tables.empty_pieces())
+            self._run(pairing.piece_rows(self.model, bounds, self.now))
             self._append("counts", self._tiles.predicted, to="piece_")
             self._append_labeled(to="piece_")
         yield
@@ -172,7 +172,7 @@ class Store:
         if size < self._compact_at and not always:
             return
         with self._transaction():
-            for statement in statements.compact():
+            for statement in tables.compact():
                 self._execute(statement)
         size = sum(self.query(f"SELECT count(*) FROM {table}")[0][0] for table in DERIVED)
         self._compact_at = max(COMPACT_ROWS, COMPACT_GROWTH * size)
@@ -181,13 +181,13 @@ class Store:
         """Return what the rows and what the tiles depend on, beside what was read."""
         columns = [*prediction_columns(self.model), *amount_columns(self.model)]
         shadow = ["shadow"] * self.model.shadow
-        rows = _digest(statements.SCHEMA_VERSION, *map(repr, columns), *shadow)
-        return rows, _digest(rows, repr(self._tiles), *statements.pair(self.model, "is", 0))
+        rows = _digest(tables.SCHEMA_VERSION, *map(repr, columns), *shadow)
+        return rows, _digest(rows, repr(self._tiles), *pairing.pair(self.model, "is", 0))
 
     def _open(self) -> None:
         rows, tiles = self._digests()
         with self._transaction():
-            self._execute(statements.META)
+            self._execute(tables.META)
             if self._meta("rows") != rows:
                 if self._meta("rows"):
                     logger.warning(
@@ -195,7 +195,7 @@ class Store:
                         self.model.name,
                         extra={"event": "state_reset", "model": self.model.name},
                     )
-                for statement in statements.create(self.model):
+                for statement in tables.create(self.model):
                     self._execute(statement)
             elif self._meta("tiles") != tiles:
                 self._rebuild(int(self._meta("now") or 0))
@@ -207,9 +207,9 @@ class Store:
         kept = self.model.retention
         if kept is None:
             return
-        horizon = (now - kept.microseconds) // statements.HOUR * statements.HOUR
+        horizon = (now - kept.microseconds) // tables.HOUR * tables.HOUR
         if horizon > self._horizon:
-            self._run(statements.forget(self.model, horizon))
+            self._run(merging.forget(self.model, horizon))
             self._set_meta("horizon", str(horizon))
 
     @property
@@ -219,7 +219,7 @@ class Store:
     def _stage(self, source: str, batch: Batch) -> None:
         """Read a batch in the canonical form, and set its cursor."""
         self._connection.register("batch", batch.table)
-        self._execute(statements.stage(self.model, source, batch.table.schema))
+        self._execute(staging.stage(self.model, source, batch.table.schema))
         self._connection.unregister("batch")
         self._execute("DELETE FROM cursor WHERE source = ? AND file = ?", [source, batch.file])
         place = [source, batch.file, batch.cursor.position, batch.cursor.fingerprint]
@@ -227,15 +227,15 @@ class Store:
 
     def _refused(self, source: str, batches: Sequence[Batch]) -> list[dict[str, Any]]:
         """Return the records that are refused for the first time, as they were read."""
-        if not self.query(statements.any_refused(self.model, source)):
+        if not self.query(staging.any_refused(self.model, source)):
             return []
         found: dict[int, dict[str, Any]] = {}
         for batch in batches:
             table = batch.table.append_column(
-                statements.PLACE, pa.array(np.arange(batch.table.num_rows))
+                staging.PLACE, pa.array(np.arange(batch.table.num_rows))
             )
             self._connection.register("batch", table)
-            refused = self.query(statements.refused(self.model, source, table.schema))
+            refused = self.query(staging.refused(self.model, source, table.schema))
             self._connection.unregister("batch")
             places = pa.array([place for place, _, _ in refused][:MAX_REFUSED], pa.int64())
             for record, (place, reason, digest) in zip(
@@ -257,13 +257,13 @@ class Store:
         return list(found.values())
 
     def _add_predictions(self) -> None:
-        self._execute(statements.STORED)
-        if self.query(statements.REPEATED)[0][0]:
-            self._run(statements.first_logged(self.model))
-        self._execute(statements.WITH_LABELS)
-        keys = statements.near("label", "adopted")
+        self._execute(merging.STORED)
+        if self.query(merging.REPEATED)[0][0]:
+            self._run(merging.first_logged(self.model))
+        self._execute(merging.WITH_LABELS)
+        keys = merging.near("label", "adopted")
         self._keep("known", keys if self._any("adopted") else f"{keys} LIMIT 0")
-        self._run(statements.ADD_PREDICTIONS)
+        self._run(merging.ADD_PREDICTIONS)
         self._change(
             self.now, self.now, predictions=("stored", "incoming"), labels=("known", "known")
         )
@@ -271,10 +271,10 @@ class Store:
     def _add_labels(self) -> None:
         arrived = int(self._meta("arrived") or 0) + 1
         self._set_meta("arrived", str(arrived))
-        self._execute(statements.KNOWN_LABELS)
-        self._execute(statements.new_labels(self.model), {"arrived": arrived})
-        self._keep("near", statements.near_outcomes(self.model, "news"))
-        self._run(statements.ADD_LABELS)
+        self._execute(merging.KNOWN_LABELS)
+        self._execute(merging.new_labels(self.model), {"arrived": arrived})
+        self._keep("near", merging.near_outcomes(self.model, "news"))
+        self._run(merging.ADD_LABELS)
         self._keep("all_known", "SELECT * FROM known UNION ALL BY NAME SELECT * FROM news")
         self._change(
             self.now, self.now, predictions=("near", "near"), labels=("known", "all_known")
@@ -291,7 +291,7 @@ class Store:
             "was_prediction": predictions[0], "is_prediction": predictions[1],
             "was_label": labels[0], "is_label": labels[1],
         }  # fmt: skip
-        self._run(statements.sides(**{n: f"SELECT * FROM {r}" for n, r in relations.items()}))
+        self._run(pairing.sides(**{n: f"SELECT * FROM {r}" for n, r in relations.items()}))
         moved = was != now or predictions[0] != predictions[1]
         before = self._any(predictions[0]) and (moved or self._any(labels[0]))
         sides = [("was", was), ("is", now)] if before else [("is", now)]
@@ -300,19 +300,19 @@ class Store:
             self._pair(sides)
         # By label time, a prediction has no place before it has a label.
         if paired if self.model.windows_by == "label_timestamp" else moved:
-            self._run(statements.rows(self.model, side, at) for side, at in sides)
-            self._execute(statements.difference("prediction", [side for side, _ in sides]))
+            self._run(pairing.rows(self.model, side, at) for side, at in sides)
+            self._execute(pairing.difference("prediction", [side for side, _ in sides]))
             self._append("counts", self._tiles.predicted)
         if paired and self.fresh:
-            self._execute(statements.keep_fresh(self.model))
+            self._execute(pairing.keep_fresh(self.model))
 
     def _pair(self, sides: Sequence[tuple[str, int]]) -> None:
         for side, at in sides:
-            self._run(statements.pair(self.model, side, at))
+            self._run(pairing.pair(self.model, side, at))
         for of in ("pair", "labeled"):
-            self._execute(statements.difference(of, [side for side, _ in sides]))
-        self._execute(statements.lifetime(self.model))
-        self._run(statements.keep_labeled(self.model))
+            self._execute(pairing.difference(of, [side for side, _ in sides]))
+        self._execute(pairing.lifetime(self.model))
+        self._run(pairing.keep_labeled(self.model))
         self._append_labeled()
 
     def _append_labeled(self, to: str = "") -> None:
@@ -326,14 +326,14 @@ class Store:
         if self.fresh and not to:
             self._keep("added", tiles)
             tiles = "SELECT * FROM added"
-            self._execute(statements.append(kind, tiles, to=f"fresh_{kind}"))
-        self._execute(statements.append(kind, tiles, to=f"{to}{kind}"))
+            self._execute(tables.append(kind, tiles, to=f"fresh_{kind}"))
+        self._execute(tables.append(kind, tiles, to=f"{to}{kind}"))
 
     def _rebuild(self, now: int) -> None:
         self.fresh = False
         for table in DERIVED:
             self._execute(f"DELETE FROM {table}")
-        self._execute(statements.ALL_ORPHANS)
+        self._execute(merging.ALL_ORPHANS)
         rows = self.query("SELECT count(*) FROM prediction")[0][0]
         parts = 1 + rows // REBUILD_ROWS
         for part in range(parts):

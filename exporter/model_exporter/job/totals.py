@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_exporter.job.columns import score_classes
-from model_exporter.job.statements import HOUR
 from model_exporter.job.store import Store
+from model_exporter.job.tables import HOUR
 from model_exporter.job.tiles import score_counts
 
 Interval = tuple[int, int]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from model_exporter.distribution import NumericDistribution
 from model_exporter.job.columns import feature_names, score_classes
-from model_exporter.job.statements import placed_by_label
+from model_exporter.job.pairing import placed_by_label
 from model_exporter.job.store import Store
 from model_exporter.records import ALL_VERSIONS, Subject, Task
 

@@ -1,0 +1,112 @@
+"""The tables of the embedded store, and the columns that its statements speak of."""
+
+from collections.abc import Sequence
+
+from model_exporter.job.columns import (
+    Column,
+    Form,
+    amount_columns,
+    label_columns,
+    prediction_columns,
+)
+from model_exporter.job.config import ModelConfig
+from model_exporter.records import Task
+
+SCHEMA_VERSION = "7"
+HOUR = 3_600_000_000
+"""Microseconds. The slot of a tile is the hour of its rows, counted from 1970."""
+
+META = "CREATE TABLE IF NOT EXISTS meta (key VARCHAR, value VARCHAR)"
+_GROUP = "version VARCHAR, segment VARCHAR, segment_value VARCHAR, slot BIGINT"
+TILES = {
+    "counts": f"{_GROUP}, stat VARCHAR, name VARCHAR, key VARCHAR, value BIGINT",
+    "sums": f"{_GROUP}, stat VARCHAR, key VARCHAR, exponent BIGINT, value HUGEINT, rows BIGINT",
+}
+TABLES = {
+    "cursor": "source VARCHAR, file VARCHAR, position BIGINT, fingerprint VARCHAR",
+    "invalid": "source VARCHAR, reason VARCHAR, digest UBIGINT",
+    "orphan": "key UHUGEINT",
+    "lifetime": "version VARCHAR, stat VARCHAR, name VARCHAR, key VARCHAR, value HUGEINT",
+    **TILES,
+}
+_ADDED = {"counts": ("value",), "sums": ("value", "rows"), "lifetime": ("value",)}
+
+
+def create(model: ModelConfig) -> list[str]:
+    """Return the statements that make all tables anew."""
+    label = definitions(truth_columns(model))
+    tables = {
+        **TABLES,
+        "prediction": definitions(prediction_columns(model)),
+        "label": f"key UHUGEINT, ts BIGINT, {label}, arrived BIGINT",
+        "labeled": f"{definitions(outcome_columns(model))}, time BIGINT, first_ts BIGINT, {label}",
+    }
+    return [
+        "DELETE FROM meta",
+        *(f"CREATE OR REPLACE TABLE {name} ({definition})" for name, definition in tables.items()),
+    ]
+
+
+def fresh(model: ModelConfig) -> list[str]:
+    """Return the statements that make the empty temporary tables of what was added of late."""
+    rows = definitions((*outcome_columns(model), *truth_columns(model)))
+    tables = {**TILES, "labeled": f"sign BIGINT, slot BIGINT, {rows}"}
+    return [f"CREATE OR REPLACE TEMP TABLE fresh_{kind} ({tables[kind]})" for kind in tables]
+
+
+def append(kind: str, tiles: str, *, to: str = "") -> str:
+    """Return the statement that adds tiles, without those that cancelled out."""
+    changed = " OR ".join(f"{name} <> 0" for name in _ADDED[kind])
+    return f"INSERT INTO {to or kind} BY NAME SELECT * FROM ({tiles}) WHERE {changed}"
+
+
+def empty_pieces() -> list[str]:
+    """Return the statements that make the empty tables ``piece_<kind>``."""
+    return [f"CREATE OR REPLACE TEMP TABLE piece_{kind} ({TILES[kind]})" for kind in TILES]
+
+
+def compact() -> list[str]:
+    """Return the statements that merge appended tiles."""
+    statements = []
+    for table, added in _ADDED.items():
+        columns = [part.split()[0] for part in TABLES[table].split(", ")]
+        keys = ", ".join(name for name in columns if name not in added)
+        totals = ", ".join(f"sum({name}) AS {name}" for name in added)
+        statements += [
+            f"CREATE OR REPLACE TEMP TABLE merged AS SELECT {keys}, {totals} FROM {table} "
+            f"GROUP BY {keys} HAVING {' OR '.join(f'sum({name}) <> 0' for name in added)}",
+            f"DELETE FROM {table}",
+            f"INSERT INTO {table} BY NAME SELECT * FROM merged",
+        ]
+    return statements
+
+
+def identity(model: ModelConfig) -> str:
+    """Return the columns that tell one prediction from another."""
+    return "key, version" if model.shadow else "key"
+
+
+def plan(model: ModelConfig, source: str) -> tuple[Column, ...]:
+    """Return the columns of the records of a source."""
+    return prediction_columns(model) if source == "predictions" else label_columns(model)
+
+
+def outcome_columns(model: ModelConfig) -> tuple[Column, ...]:
+    """Return the columns that go with a label: features are of no concern to the scores."""
+    return tuple(c for c in prediction_columns(model) if c.name[0] not in "fb")
+
+
+def truth_columns(model: ModelConfig) -> tuple[Column, ...]:
+    """Return the columns that a label brings: `label`, and the amounts of the business."""
+    form = Form.NUMBER if model.task is Task.REGRESSION else Form.CATEGORY
+    return (Column("label", form, (), ""), *amount_columns(model))
+
+
+def names_of(columns: Sequence[Column]) -> str:
+    """List the names of columns."""
+    return ", ".join(column.name for column in columns)
+
+
+def definitions(columns: Sequence[Column]) -> str:
+    """List columns with their types."""
+    return ", ".join(f"{column.name} {column.form.sql_type}" for column in columns)
