@@ -170,8 +170,10 @@ def select(column: Column, schema: pa.Schema, *, binary_classes: tuple[str, ...]
     if name is None:
         return f"CAST(NULL AS {column.form.sql_type}) AS {column.name}"
     quoted = '"' + name.replace('"', '""') + '"'
-    sql = _READ[column.form](quoted, schema.field(name).type)
-    if binary_classes and column.name in ("predicted", "label"):
+    kind = schema.field(name).type
+    sql = _READ[column.form](quoted, kind)
+    can_be_boolean = column.name in ("predicted", "label") and not pa.types.is_integer(kind)
+    if binary_classes and can_be_boolean:
         negative, positive = map(sql_text, binary_classes)
         sql = (
             f"CASE lower({sql}) WHEN 'true' THEN {positive} WHEN 'false' THEN {negative} "
@@ -193,6 +195,8 @@ def _category(quoted: str, kind: pa.DataType) -> str:
     """Give the text that `distribution.category_text` gives."""
     if pa.types.is_boolean(kind):
         return f"CASE WHEN {quoted} THEN 'True' WHEN NOT {quoted} THEN 'False' END"
+    if pa.types.is_integer(kind):
+        return f"CAST({quoted} AS VARCHAR)"
     if pa.types.is_floating(kind):
         whole = f"CAST(CAST({quoted} AS HUGEINT) AS VARCHAR)"
         return (
@@ -213,7 +217,8 @@ def _key(quoted: str, kind: pa.DataType) -> str:
 def _time(quoted: str, kind: pa.DataType) -> str:
     """Give microseconds since 1970; plain numbers are taken by their size as s, ms, us or ns."""
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        return f"epoch_us(CAST({quoted} AS TIMESTAMPTZ))"
+        zoned = pa.types.is_timestamp(kind) and kind.tz is not None
+        return f"epoch_us(CAST({quoted} AS {'TIMESTAMPTZ' if zoned else 'TIMESTAMP'}))"
     number = f"TRY_CAST({quoted} AS DOUBLE)"
     micros = (
         f"TRY_CAST(round({number} * CASE WHEN abs({number}) < 1e11 THEN 1e6 "

@@ -38,7 +38,7 @@ MICROSECONDS = 1_000_000
 ZERO_FILLED_CLASSES = 20
 """Confusion matrices of up to this many classes are served whole, larger ones without zeros."""
 
-NEGLIGIBLE_MOVE, NEGLIGIBLE_CHANGE = 1 / 500, 1 / 100
+NEGLIGIBLE_MOVE, NEGLIGIBLE_CHANGE = 1 / 500, 1 / 50
 """Shares of a window: drift and estimates are computed from its rows anew when it has moved by the
 first (three minutes of a day), or when it has this many more or fewer rows, or labels."""
 
