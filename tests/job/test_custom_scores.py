@@ -98,11 +98,11 @@ def test_failures_stay_inside(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
     registry.register(collector)
     caplog.set_level(logging.ERROR)
     with Runner(config.models[0], config.state) as runner:
-        for turn in (1, 2):
+        for _ in range(2):  # the second has the same rows, and calls nothing again
             collector.show([runner.turn(NOW)])
             found = Served(generate_latest(registry).decode())
             for name in bad:  # once for the version, once for all
-                assert found.get("model_custom_score_errors_total", score=name) == 2 * turn
+                assert found.get("model_custom_score_errors_total", score=name) == 2
             for name in ("undefined", "agreement"):
                 assert found.get("model_custom_score_errors_total", score=name) == 0
 

@@ -180,7 +180,7 @@ class Runner:
         """Evaluate as of another instant, without reading."""
         self._store.advance(now)
         self._store.compact()
-        return evaluate(self._windows, self._kept)
+        return evaluate(self._windows)
 
     def _read_all(self, now: int, *, final: bool) -> None:
         """Read all sources at once, and take in what each brings: those that were quick first."""
