@@ -116,4 +116,4 @@ def test_watchdog_and_inhibition(world, eventually):
         ]
 
     eventually(heartbeat, what="the heartbeat", seconds=20)
-    eventually(inhibited, what="an inhibited ticket")
+    eventually(inhibited, what="an inhibited ticket", seconds=150)

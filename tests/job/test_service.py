@@ -103,6 +103,7 @@ class Setting:
             "features": {"numeric": ["age"], "categorical": ["country"]},
             "segments": ["country"],
             "windows": ["1h"],
+            "cohorts": ["1h", "1d"],
             "expectations": {score: {"min": 0.5}},
             "comparison": {"champion": "v1"},
         }

@@ -25,7 +25,7 @@ from model_exporter.job.intake import read_token
 from model_exporter.records import Task
 
 SAMPLE_ROWS = 1_000
-ESSENTIAL = ("id", "ts", "predicted", "label")
+ESSENTIAL = ("key", "ts", "predicted", "label")
 
 
 def check_sources(config: Config) -> list[str]:
