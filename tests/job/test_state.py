@@ -93,8 +93,7 @@ def test_what_does_not_follow_is_named(config: Path, capsys, sql: str, said: str
 def test_with_retention(tmp_path: Path, capsys) -> None:
     """Counters that outlive their rows are not compared, and that is said."""
     path = configure(tmp_path)
-    text = path.read_text().replace("maturity: auto", "maturity: 0s")
-    path.write_text(text.replace("windows:", "retention: 31d\n  windows:"))
+    path.write_text(path.read_text().replace("windows:", "retention: 36d\n  windows:"))
     predictions, labels = records(seed=3)
     deliver(tmp_path, "predictions", PREDICTION, predictions, 1)
     deliver(tmp_path, "labels", LABEL, labels, 1)
