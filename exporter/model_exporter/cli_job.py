@@ -85,7 +85,8 @@ def _serve(options: argparse.Namespace) -> int:
             extra = {"event": "reload_refused"}
             logger.error("the old configuration stays: %s", error, extra=extra)
     service.stop()
-    return 0
+    logging.shutdown()
+    os._exit(0)  # a source that hangs has a thread in C, which can hold up the interpreter's end
 
 
 def _backfill(options: argparse.Namespace) -> int:
