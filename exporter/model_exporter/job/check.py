@@ -20,8 +20,9 @@ from model_exporter.job.columns import (
     prediction_columns,
     select,
 )
-from model_exporter.job.config import PUSH, Config, ModelConfig, SourceConfig
+from model_exporter.job.config import Config, ModelConfig
 from model_exporter.job.intake import read_token
+from model_exporter.job.source_section import PUSH, SourceConfig
 from model_exporter.records import Task
 
 SAMPLE_ROWS = 1_000

@@ -2,69 +2,36 @@
 
 Everything that can be wrong in the file is refused here, in one line that names file, line, key,
 what was expected and the nearest valid name. Whether the sources hold the columns named is checked
-by `ingest.check`, which opens them.
+by `check`, which opens them.
 """
 
 import ipaddress
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from model_exporter.baseline import Baseline
 from model_exporter.catalogue import SCORE_BY_KEY
 from model_exporter.distribution import category_text
-from model_exporter.errors import BaselineError, ConfigError, SourceError
+from model_exporter.errors import BaselineError, ConfigError
 from model_exporter.job.comparison_section import ComparisonConfig, read_comparison, read_shadow
-from model_exporter.job.scoring import Scoring, read_quantiles, read_scoring
-from model_exporter.job.sources import SOURCES, Source
-from model_exporter.job.sources.presets import PRESETS, opener
+from model_exporter.job.scoring import Scoring, read_scoring
+from model_exporter.job.source_section import (
+    PUSH,
+    SourceConfig,
+    read_labels,
+    read_predictions,
+    resolve,
+)
 from model_exporter.job.yaml_section import Duration, Section, read_section
 from model_exporter.records import ALL_VERSIONS, LabelPolicy, Task
 
-PREDICTION_COLUMNS = {
-    "id": "prediction_id",
-    "timestamp": "timestamp",
-    "version": "model_version",
-    "prediction": "prediction",
-    "score": "score",
-}
-LABEL_COLUMNS = {"id": "prediction_id", "label": "label", "timestamp": "label_timestamp"}
 DEFAULT_WINDOWS = ("1d", "7d", "30d")
 AUTO = "auto"
 AUTO_COVERAGE = 0.9
 AUTO_MAX = Duration("30d", 30 * 86_400)
-PUSH = "push"
-SPOOL_BYTES = 256 << 20
-"""Of pushed records that wait to be taken in, at most, for one source."""
-MIN_SPOOL_BYTES = 32 << 20
-"""So that the largest push finds room, whatever waits before it."""
 WINDOWS_BY = ("prediction_timestamp", "label_timestamp")
-
-
-@dataclass(frozen=True, slots=True)
-class SourceConfig:
-    """Where predictions or labels are read from.
-
-    `open` makes the source, which connects to nothing before it is read. `columns` maps our names
-    to those of the source, `scores` a class to the column of its probability, `quantiles` a level
-    to that of the predicted quantile, `business` a measure to that of its amount. Columns in
-    `optional` were not named by the user and may be absent. `token_file` and `spool_bytes` are of
-    what is pushed.
-    """
-
-    name: str
-    type: str
-    open: Callable[[], Source]
-    columns: Mapping[str, str]
-    scores: Mapping[str, str]
-    quantiles: Mapping[str, str]
-    business: Mapping[str, str]
-    optional: frozenset[str]
-    place: str
-    token_file: Path | None = None
-    spool_bytes: int = SPOOL_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +123,7 @@ def load(path: str | os.PathLike[str]) -> Config:
     config = Config(
         path=Path(path),
         listen=_listen(root),
-        state=_resolve(root, root.text("state", default="./state")),
+        state=resolve(root, root.text("state", default="./state")),
         poll_interval=root.duration("poll_interval", default="30s"),
         models=tuple(_model(s) for s in root.sections("models", example="models: [{name: churn}]")),
     )
@@ -214,7 +181,7 @@ def _model(section: Section) -> ModelConfig:
     features = section.section("features")
     maturity, maturity_coverage = _maturity(section)
     baselines = _baselines(section, task)
-    source = _predictions(predictions, task)
+    source = read_predictions(predictions, task)
     model = ModelConfig(
         name=name,
         task=task,
@@ -222,7 +189,7 @@ def _model(section: Section) -> ModelConfig:
         classes=_classes(section, task),
         baselines=baselines,
         predictions=source,
-        labels=_source(labels, "labels", LABEL_COLUMNS) if labels else None,
+        labels=read_labels(labels) if labels else None,
         numeric=features.texts("numeric") if features else (),
         categorical=features.texts("categorical") if features else (),
         segments=section.texts("segments"),
@@ -293,65 +260,6 @@ def _check_retention(section: Section, model: ModelConfig) -> None:
         )
 
 
-def _predictions(section: Section, task: Task) -> SourceConfig:
-    columns = section.section("columns")
-    if columns and "scores" in columns and task is not Task.MULTICLASS:
-        columns.refuse("`scores` is for multiclass models; name one `score` column", key="scores")
-    if columns and "score" in columns and task is not Task.BINARY:
-        columns.refuse(f"`score` is for binary models, this one is {task}", key="score")
-    if columns and "quantiles" in columns and task is not Task.REGRESSION:
-        columns.refuse(f"`quantiles` is for regression models, this one is {task}", key="quantiles")
-    return _source(section, "predictions", PREDICTION_COLUMNS, optional=("score", "version"))
-
-
-def _source(
-    section: Section, name: str, defaults: Mapping[str, str], *, optional: tuple[str, ...] = ()
-) -> SourceConfig:
-    columns = section.section("columns")
-    preset = PRESETS[section.choice("preset", PRESETS, default="none")]
-    defaults = {**defaults, **getattr(preset, name)}
-    named = {key: columns.text(key, default=d) if columns else d for key, d in defaults.items()}
-    scores = columns.mapping("scores") if columns else {}
-    kind = section.choice("type", (*SOURCES, PUSH))
-    pushed = kind == PUSH
-    predictions = name == "predictions"
-    if columns and predictions and "group" in columns:
-        named["group"] = columns.text("group")
-    source = SourceConfig(
-        name=name,
-        type=kind,
-        open=_pushed_only if pushed else opener(preset, SOURCES[kind](section)),
-        columns=named,
-        scores={category_text(text) or text: column for text, column in scores.items()},
-        quantiles=read_quantiles(columns) if columns and predictions else {},
-        business=columns.mapping("business") if columns and not predictions else {},
-        optional=frozenset(key for key in optional if columns is None or key not in columns),
-        place=f"{section.path}:{section.line}: {section.key}",
-        **(_pushed(section) if pushed else {}),
-    )
-    if columns:
-        columns.finish()
-    section.finish()
-    return source
-
-
-def _pushed_only() -> Source:
-    raise SourceError("pushed records wait in the state directory; `Runner` opens them")
-
-
-def _pushed(section: Section) -> Mapping[str, Any]:
-    token_file = section.text("token_file", default="", expected="the path of a file")
-    spool_bytes = section.number("spool_bytes", default=SPOOL_BYTES)
-    if not MIN_SPOOL_BYTES <= spool_bytes == int(spool_bytes):
-        section.refuse(
-            f"expected a whole number of bytes, at least {MIN_SPOOL_BYTES}", key="spool_bytes"
-        )
-    return {
-        "token_file": _resolve(section, token_file) if token_file else None,
-        "spool_bytes": int(spool_bytes),
-    }
-
-
 def _positive_label(section: Section, task: Task) -> str | None:
     value = section.value("positive_label", default=1 if task is Task.BINARY else None)
     if task is not Task.BINARY and "positive_label" in section:
@@ -370,7 +278,7 @@ def _baselines(section: Section, task: Task) -> Mapping[str, Baseline]:
     found = {}
     for version, path in given.items():
         try:
-            found[version] = Baseline.load(_resolve(section, path))
+            found[version] = Baseline.load(resolve(section, path))
         except BaselineError as error:
             section.refuse(str(error), key="baseline")
         if found[version].task is not task:
@@ -429,7 +337,3 @@ def _expectations(section: Section) -> tuple[Expectation, ...]:
         bounds.only(("min", "max"))
         found += [Expectation(score, bound, bounds.number(bound)) for bound in bounds]
     return tuple(found)
-
-
-def _resolve(section: Section, text: str) -> Path:
-    return section.path.parent / Path(text).expanduser()

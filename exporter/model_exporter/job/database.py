@@ -1,6 +1,7 @@
 """The file of the embedded store: opened, found to be damaged, set aside.
 
-What is in it can be read again from the sources, so a damaged file costs time and no data.
+What is in it can be read again from the sources: a damaged file costs time, and of what was pushed
+the records that were taken in before.
 """
 
 import contextlib

@@ -18,19 +18,18 @@ from model_exporter.job.custom_scores import put_custom_score_errors, put_custom
 from model_exporter.job.delays import put_delays
 from model_exporter.job.detection import put_verdict, subjects, window_significance
 from model_exporter.job.estimate import put_estimates
+from model_exporter.job.ledger import put_ledger
 from model_exporter.job.maturity import maturity_of
 from model_exporter.job.measures import put_measures
-from model_exporter.job.merging import waiting
-from model_exporter.job.pairing import DELAY_EDGES
 from model_exporter.job.ranking import put_ranking
 from model_exporter.job.selection import put_selection
-from model_exporter.job.snapshot import Histogram, Snapshot
-from model_exporter.job.store import LABELS, PREDICTIONS, Store
+from model_exporter.job.snapshot import Snapshot
+from model_exporter.job.store import Store
 from model_exporter.job.totals import Group, Totals
 from model_exporter.job.values import read_values
 from model_exporter.job.versions import compare_versions
 from model_exporter.job.windows import WindowReader, WindowTotals, windows_of
-from model_exporter.records import Estimate, LabelOutcome, Subject, Task
+from model_exporter.records import Estimate, Subject, Task
 from model_exporter.scores import SCORES as SCORE_FUNCTIONS
 from model_exporter.scores.statistics import Statistics
 
@@ -41,9 +40,6 @@ ZERO_FILLED_CLASSES = 20
 NEGLIGIBLE_MOVE, NEGLIGIBLE_CHANGE = 1 / 500, 1 / 50
 """Shares of a window: drift and estimates are computed from its rows anew when it has moved by the
 first (three minutes of a day), or when it has this many more or fewer rows, or labels."""
-
-REASONS = {PREDICTIONS: ("id", "timestamp", "prediction"), LABELS: ("id", "timestamp", "label")}
-"""What a row can be refused for; the first that applies counts."""
 
 
 class FromRows(NamedTuple):
@@ -115,7 +111,7 @@ def evaluate(reader: WindowReader, kept: Kept | None = None) -> Snapshot:
     put_custom_score_errors(snapshot, model, kept.errors)
     compare_versions(snapshot, store, windows)
     _baseline_quality(snapshot, model, _versions(store))
-    _lifetime(snapshot, store)
+    put_ledger(snapshot, store)
     _thresholds(snapshot, model)
     return snapshot
 
@@ -317,58 +313,3 @@ def _quality_of(
     elif ranged := totals.count("ranged", feature):
         count = totals.count("out_of_range", feature)
         snapshot.put("model_out_of_range_ratio", labels, count / ranged)
-
-
-def _lifetime(snapshot: Snapshot, store: Store) -> None:
-    model = store.model
-    sql = "SELECT version, stat, name, key, sum(value) FROM lifetime GROUP BY ALL"
-    ledger = dict.fromkeys(LabelOutcome, 0)
-    delays: dict[str, dict[str, int]] = {}
-    for version, stat, name, key, value in store.query(sql):
-        if stat == "ledger":
-            ledger[LabelOutcome(name)] += int(value)
-        elif stat == "confusion":
-            labels = (model.name, version, name, key)
-            snapshot.put("model_confusion_total", labels, int(value))
-        else:
-            delays.setdefault(version, {})[key if stat == "delay" else stat] = int(value)
-    for version, buckets in delays.items():
-        snapshot.put_histogram(
-            "model_label_delay_seconds", (model.name, version), _delay_histogram(buckets)
-        )
-    invalid = store.query("SELECT source, reason, count(*) FROM invalid GROUP BY ALL")
-    counted = {(source, reason): count for source, reason, count in invalid}
-    for source in (PREDICTIONS, LABELS) if model.labels else (PREDICTIONS,):
-        for reason in REASONS[source]:
-            count = counted.get((source, reason), 0)
-            snapshot.put("model_source_invalid_total", (model.name, source, reason), count)
-    ledger[LabelOutcome.INVALID] = sum(counted.get((LABELS, r), 0) for r in REASONS[LABELS])
-    for outcome, count in ledger.items():
-        snapshot.put("model_labels_total", (model.name, outcome), count)
-    unmatched = store.query(waiting(model), {"now": store.now})[0][0]
-    snapshot.put("model_labels_waiting", (model.name,), unmatched)
-    _newest(snapshot, store)
-
-
-def _newest(snapshot: Snapshot, store: Store) -> None:
-    for table, family in (
-        ("prediction", "model_newest_prediction_timestamp_seconds"),
-        ("label", "model_newest_label_timestamp_seconds"),
-    ):
-        newest = store.query(f"SELECT max(ts) FROM {table} WHERE ts <= {store.now}")[0][0]
-        if newest is not None:
-            snapshot.put(family, (store.model.name,), newest / MICROSECONDS)
-    snapshot.put(
-        "model_evaluation_last_success_timestamp_seconds",
-        (store.model.name,),
-        store.now / MICROSECONDS,
-    )
-
-
-def _delay_histogram(found: dict[str, int]) -> Histogram:
-    total = found.get("delay_sum", 0) / MICROSECONDS
-    running, buckets = 0, []
-    for i, bound in enumerate([*map(str, DELAY_EDGES), "+Inf"]):
-        running += found.get(str(i), 0)
-        buckets.append((bound if bound == "+Inf" else f"{bound}.0", running))
-    return Histogram(tuple(buckets), total)

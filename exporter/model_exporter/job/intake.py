@@ -11,8 +11,9 @@ import duckdb
 from model_exporter.errors import SourceError
 from model_exporter.job import database, staging
 from model_exporter.job.columns import label_columns, prediction_columns
-from model_exporter.job.config import ModelConfig, SourceConfig
+from model_exporter.job.config import ModelConfig
 from model_exporter.job.push_body import PushError
+from model_exporter.job.source_section import SourceConfig
 from model_exporter.job.sources.jsonl import flatten, text_table
 from model_exporter.job.sources.spool import Spool
 

@@ -13,11 +13,12 @@ from model_exporter.errors import DamagedStateError, SchemaError, SourceError, S
 from model_exporter.job import database
 from model_exporter.job.check import check_batch
 from model_exporter.job.columns import label_columns, prediction_columns
-from model_exporter.job.config import PUSH, ModelConfig, SourceConfig
+from model_exporter.job.config import ModelConfig
 from model_exporter.job.evaluate import Kept, evaluate
 from model_exporter.job.progress import Line, Progress
 from model_exporter.job.reading import Reading
 from model_exporter.job.snapshot import Snapshot
+from model_exporter.job.source_section import PUSH, SourceConfig
 from model_exporter.job.sources import READERS, Batch, Source
 from model_exporter.job.sources.spool import Spool
 from model_exporter.job.store import Store
