@@ -11,6 +11,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from model_exporter.job import decode
 from model_exporter.job.config import load
@@ -23,6 +24,7 @@ from model_exporter.scores import SCORES
 from model_exporter.scores.statistics import statistics_from_rows
 
 NOW = 1_700_000_000_000_000
+GRID_ERROR = {"model_roc_auc": 5e-5, "model_average_precision": 1e-3}
 
 
 def parts_of(value: float) -> tuple[int, int]:
@@ -137,6 +139,29 @@ def test_regression(tmp_path: Path, scale: float) -> None:
     labels |= {"label": label}
     found = evaluate(tmp_path, {"name": "m", "task": "regression"}, predictions, labels)
     check(found, Task.REGRESSION, label, predicted, {}, (), None)
+
+
+@pytest.mark.parametrize("shape", [(2.0, 2.0), (0.05, 8.0), (0.08, 0.1)])
+def test_large_windows_rank_on_a_grid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: tuple[float, float]
+) -> None:
+    """ROC AUC and average precision: scores spread, rare and near 0, and saturated."""
+    monkeypatch.setattr("model_exporter.job.windows.EXACT_ROWS", 0)
+    rng = np.random.default_rng(5)
+    count = 40_000
+    predictions, labels = frame(count)
+    score = rng.beta(*shape, count)
+    label = (rng.random(count) < score).astype(int)
+    predictions |= {"prediction": (score > 0.5).astype(int).tolist(), "score": score.tolist()}
+    labels |= {"label": label.tolist()}
+    found = evaluate(tmp_path, {"name": "m", "task": "binary"}, predictions, labels)
+    by_key = {s.name: s for s in SCORES}
+    for name, oracle in (
+        ("model_roc_auc", roc_auc_score),
+        ("model_average_precision", average_precision_score),
+    ):
+        (value,) = by_key[name].compute(found).values()
+        assert value.value == pytest.approx(oracle(label, score), abs=GRID_ERROR[name])
 
 
 def check(found, task, label, predicted, scores, classes, positive) -> None:

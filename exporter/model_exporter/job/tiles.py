@@ -49,7 +49,8 @@ from model_exporter.records import Subject, Task
 STEPS_PER_LOG_ODDS = 128
 LAST_STEP = 16 * STEPS_PER_LOG_ODDS
 """Scores within 1e-7 of 0 or 1 share the last step at their end; 0 and 1 have one of their own.
-The area under the curve is off by less than 3e-6 on this grid."""
+The area under the curve is off by less than 5e-5 on this grid, average
+precision by less than 1e-3."""
 
 GROUP = ("version", "segment", "segment_value", "slot")
 
