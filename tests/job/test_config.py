@@ -129,6 +129,19 @@ BAD = {
     "unknown source": ("type: csv", "type: cvs", "type", "did you mean 'csv'"),
     "unknown key of drift": ("maturity: 0s", "drift: {tolerence: 0.1}", "models[churn].drift.tolerence",
                              "did you mean 'tolerance'"),
+    "objective in percent": ("maturity: 0s", "objectives: {availability: 99.9}",
+                             "models[churn].objectives.availability", "up to 1, found 99.9"),
+    "objective of all": ("maturity: 0s", "objectives: {availability: 1}",
+                         "objectives.availability", "no budget"),
+    "latency without share": ("maturity: 0s", "objectives: {latency: {seconds: 0.25}}",
+                              "models[churn].objectives.latency", "'ratio' is missing"),
+    "no latency": ("maturity: 0s", "objectives: {latency: {seconds: 0, ratio: 0.9}}",
+                   "objectives.latency.seconds", "seconds above 0"),
+    "misspelt objective": ("maturity: 0s", "objectives: {label_delays: 3d}",
+                           "objectives.label_delays",
+                           "did you mean 'label_delay'"),
+    "objective no duration": ("maturity: 0s", "objectives: {input_age: 3}",
+                              "objectives.input_age", "is not a duration"),
     "negative tolerance": ("maturity: 0s", "drift: {tolerance: -1}", "models[churn].drift.tolerance",
                            "at least 0, found -1"),
     "no false alarm ever": ("maturity: 0s", "drift: {false_alarms_per_month: 0}",
@@ -201,3 +214,31 @@ def test_state_in_use(directory: Path, capsys) -> None:
         assert "in use by another process" in capsys.readouterr().err
         process.communicate()
     assert main(["once", "--config", path]) == 0
+
+
+def test_objectives_are_served_as_written(directory: Path, capsys) -> None:
+    """Durations become seconds, and a latency is written as the bound of a bucket is."""
+    path = directory / "exporter.yml"
+    objectives = (
+        "objectives: {availability: 0.999, latency: {seconds: 1, ratio: 0.95},"
+        " label_coverage: 0.8, label_delay: 3d, input_age: 90m}"
+    )
+    path.write_text(GOOD.replace("maturity: 0s", objectives))
+    assert main(["once", "--config", str(path), "--now", "2026-01-03T00:00:00Z"]) == 0
+    served = [
+        line for line in capsys.readouterr().out.splitlines() if line[:16] == "model_objective_"
+    ]
+    assert sorted(served) == [
+        'model_objective_availability_ratio{model_name="churn"} 0.999',
+        'model_objective_input_age_seconds{model_name="churn"} 5400.0',
+        'model_objective_label_coverage_ratio{model_name="churn"} 0.8',
+        'model_objective_label_delay_seconds{model_name="churn"} 259200.0',
+        'model_objective_latency_ratio{model_name="churn",seconds="1.0"} 0.95',
+    ]
+
+
+def test_without_objectives_none_is_served(directory: Path, capsys) -> None:
+    """The rules' own defaults hold."""
+    path = directory / "exporter.yml"
+    assert main(["once", "--config", str(path), "--now", "2026-01-03T00:00:00Z"]) == 0
+    assert "model_objective_" not in capsys.readouterr().out

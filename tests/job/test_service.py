@@ -105,6 +105,13 @@ class Setting:
             "windows": ["1h"],
             "cohorts": ["1h", "1d"],
             "expectations": {score: {"min": 0.5}},
+            "objectives": {
+                "availability": 0.999,
+                "latency": {"seconds": 0.25, "ratio": 0.99},
+                "label_coverage": 0.8,
+                "label_delay": "3d",
+                "input_age": "6h",
+            },
             "comparison": {"champion": "v1"},
         }
 

@@ -16,6 +16,7 @@ from model_exporter.catalogue import SCORE_BY_KEY
 from model_exporter.distribution import category_text
 from model_exporter.errors import BaselineError, ConfigError
 from model_exporter.job.comparison_section import ComparisonConfig, read_comparison, read_shadow
+from model_exporter.job.objectives import Objectives, read_objectives
 from model_exporter.job.scoring import Scoring, read_scoring
 from model_exporter.job.source_section import (
     PUSH,
@@ -87,6 +88,7 @@ class ModelConfig:
     drift: DriftConfig
     quarantine: bool
     expectations: tuple[Expectation, ...]
+    objectives: Objectives
     scoring: Scoring
     shadow: bool
     comparison: ComparisonConfig | None
@@ -206,6 +208,7 @@ def _model(section: Section) -> ModelConfig:
         drift=_drift(section),
         quarantine=section.flag("quarantine", default=True),
         expectations=_expectations(section),
+        objectives=read_objectives(section),
         scoring=read_scoring(section, task, lists="group" in source.columns),
         shadow=read_shadow(section),
         comparison=read_comparison(section),

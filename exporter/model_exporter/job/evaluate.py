@@ -21,6 +21,7 @@ from model_exporter.job.estimate import put_estimates
 from model_exporter.job.ledger import put_ledger
 from model_exporter.job.maturity import maturity_of
 from model_exporter.job.measures import put_measures
+from model_exporter.job.objectives import put_objectives
 from model_exporter.job.ranking import put_ranking
 from model_exporter.job.selection import put_selection
 from model_exporter.job.snapshot import Snapshot
@@ -113,6 +114,7 @@ def evaluate(reader: WindowReader, kept: Kept | None = None) -> Snapshot:
     _baseline_quality(snapshot, model, _versions(store))
     put_ledger(snapshot, store)
     _thresholds(snapshot, model)
+    put_objectives(snapshot, model.name, model.objectives)
     return snapshot
 
 
