@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from model_exporter import __version__
 from model_exporter.cli_job import EXIT_FAILED, add_backfill, add_serve, add_state, instant
-from model_exporter.errors import ModelExporterError
+from model_exporter.errors import ConfigError, ModelExporterError
 from model_exporter.job.logs import configure, log_uncaught
 from model_exporter.job.redaction import redact
 
@@ -126,6 +126,13 @@ def _add_bundle(commands: "Commands") -> None:
     command = commands.add_parser("bundle", help="dashboards, rules and documentation")
     command.add_argument("action", choices=["write", "check"])
     command.add_argument("--root", type=Path, default=Path(), help="repository (default: here)")
+    command.add_argument(
+        "--slo",
+        action="append",
+        default=[],
+        metavar="OBJECTIVE",
+        help="availability=99.9 or latency=0.25s:99, of models whose configuration names none",
+    )
     command.set_defaults(run=_bundle)
 
 
@@ -214,11 +221,15 @@ def _catalogue(options: argparse.Namespace) -> int:
 def _bundle(options: argparse.Namespace) -> int:
     from model_exporter import bundle
 
+    try:
+        objectives = bundle.parse(options.slo)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
     if options.action == "write":
-        for path in bundle.write(options.root):
+        for path in bundle.write(options.root, objectives):
             print(path)
         return 0
-    differences = bundle.check(options.root)
+    differences = bundle.check(options.root, objectives)
     for line in differences:
         print(line, file=sys.stderr)
     return EXIT_FAILED if differences else 0

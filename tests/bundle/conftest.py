@@ -114,8 +114,9 @@ def rules() -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def alerts(rules: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    return {rule["alert"]: rule for rule in rules if "alert" in rule}
+def alerts(rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every alert; critical and warning may share a name."""
+    return [rule for rule in rules if "alert" in rule]
 
 
 @pytest.fixture(scope="session")
@@ -134,7 +135,7 @@ def run() -> Callable[..., subprocess.CompletedProcess[str]]:
 
     def call(*command: str | Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [str(part) for part in command], capture_output=True, text=True, timeout=120
+            [str(part) for part in command], capture_output=True, text=True, timeout=300
         )
 
     return call

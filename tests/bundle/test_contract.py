@@ -30,6 +30,8 @@ def served_labels(name: str, recorded: dict[str, str], promql: SimpleNamespace) 
         if name.endswith(suffix) and family and family.kind is Kind.HISTOGRAM:
             return {*family.labels, *OF_TARGETS, *({"le"} if suffix == "_bucket" else ())}
     if name in recorded:
+        if "without (" in recorded[name]:
+            return LABELS
         return promql.grouping_labels(recorded[name]) or LABELS
     return OF_PROMETHEUS.get(name)
 

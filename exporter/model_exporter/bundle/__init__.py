@@ -5,5 +5,6 @@ compares them as a set, and nothing edits them afterwards.
 """
 
 from model_exporter.bundle.artifacts import check, write
+from model_exporter.bundle.rules.objectives import parse
 
-__all__ = ["check", "write"]
+__all__ = ["check", "parse", "write"]

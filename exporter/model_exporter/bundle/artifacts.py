@@ -5,42 +5,51 @@ from pathlib import Path
 
 from model_exporter.bundle import metrics_table
 from model_exporter.bundle.dashboards import DASHBOARDS
-from model_exporter.bundle.rules.files import RULE_FILES
+from model_exporter.bundle.rules import grafana_alerts, sloth
+from model_exporter.bundle.rules.files import DEFAULT, rule_files
+from model_exporter.bundle.rules.objectives import Objectives
 from model_exporter.bundle.rules.rule import render
 
 README = Path("README.md")
 DASHBOARD_FOLDER = Path("dashboards")
 RULE_FOLDER = Path("alerting/rules")
+SLOTH_FOLDER = Path("alerting/sloth")
+GRAFANA_FOLDER = Path("alerting/grafana")
 CHART_FILES = Path("helm/model-exporter/files")
 
 GENERATED = {
     DASHBOARD_FOLDER: "*.json",
     RULE_FOLDER: "*.yml",
+    SLOTH_FOLDER: "*.yml",
+    GRAFANA_FOLDER: "*.yaml",
     CHART_FILES / "dashboards": "*",
     CHART_FILES / "rules": "*",
 }
 """Folders that hold generated files, and which of their files are generated."""
 
 
-def rendered() -> dict[Path, str]:
+def rendered(objectives: Objectives = DEFAULT) -> dict[Path, str]:
     """Return the text of every generated file, by path from the repository's root.
 
+    `objectives` are those of models whose configuration names none.
     The chart holds copies: links would break when it is packaged on some platforms.
     """
     files: dict[Path, str] = {}
     for name, dashboard in DASHBOARDS.items():
         text = json.dumps(dashboard, indent=2, ensure_ascii=False) + "\n"
         files[DASHBOARD_FOLDER / name] = files[CHART_FILES / "dashboards" / name] = text
-    for name, groups in RULE_FILES.items():
+    for name, groups in rule_files(objectives).items():
         text = render(groups)
         files[RULE_FOLDER / name] = files[CHART_FILES / "rules" / name] = text
+    files[SLOTH_FOLDER / "model-slo.yml"] = sloth.render(objectives)
+    files[GRAFANA_FOLDER / "model-alerts.yaml"] = grafana_alerts.render(objectives)
     return files
 
 
-def write(root: Path) -> list[Path]:
+def write(root: Path, objectives: Objectives = DEFAULT) -> list[Path]:
     """Write every generated file under `root`, remove orphans, and return what changed."""
     changed = []
-    for path, text in rendered().items():
+    for path, text in rendered(objectives).items():
         if _read(root / path) != text:
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_text(text, encoding="utf-8")
@@ -56,10 +65,10 @@ def write(root: Path) -> list[Path]:
     return changed
 
 
-def check(root: Path) -> list[str]:
+def check(root: Path, objectives: Objectives = DEFAULT) -> list[str]:
     """Return a line for every difference between what is generated and what lies under `root`."""
     lines = []
-    for path, text in rendered().items():
+    for path, text in rendered(objectives).items():
         present = _read(root / path)
         if present is None:
             lines.append(f"{path}: missing")

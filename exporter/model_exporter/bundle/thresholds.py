@@ -52,3 +52,44 @@ DROPPED_RATIO = 0.01
 
 IDLE_CALLS = 20
 """Calls an hour that make a model count as used; less may pause at any time."""
+
+AVAILABILITY = 0.99
+"""Share of calls that should not fail, of a model whose configuration does not say: most users
+would not accept less, and a page then needs one failure in seven calls."""
+
+PAGE_FAST, PAGE_SLOW, TICKET_FAST, TICKET_SLOW = 14.4, 6, 3, 1
+"""Times the pace that would spend the error budget of 30 days in 30 days: 2 % of it in an hour, 5 %
+in six, 10 % in a day or in three (Google's SRE workbook, chapter 5)."""
+
+BUDGET_CALLS = 5
+"""Failed or slow calls in a window before its pace counts: of few calls one failure is a lot."""
+
+TRAFFIC_DEVIATIONS = 4
+"""Standard deviations from the mean of a day: a daily cycle alone stays within two."""
+
+TRAFFIC_FACTOR = 2
+"""More or less than at this time a week ago; both signs must show."""
+
+INVALID_RISE = 0.05
+"""Added to twice last week's ratio, as with missing values."""
+
+UNSEEN_RISE = 0.01
+"""Categories that the model was not trained on should be rarer than broken values."""
+
+SCHEMA_RATIO = 0.01
+"""Rows without a feature, or with a new one, above it are a contract that has changed."""
+
+INPUT_STALE_SECONDS = 24 * 3600
+"""One missed run of a daily feature job."""
+
+QUALITY_ROWS = 100
+"""Labelled rows below which intervals themselves are rough."""
+
+ESTIMATE_ERRORS = 4
+"""Sampling errors between estimate and truth that are no chance, whatever the number of scores."""
+
+ESTIMATE_SHARE = 0.05
+"""Estimates of good models were off by less without concept drift; certain is not yet large."""
+
+INVALID_RECORDS_RATIO, INVALID_RECORDS = 0.01, 10
+"""Of the records read in an hour; a few broken lines are normal."""

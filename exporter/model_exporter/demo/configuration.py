@@ -83,14 +83,15 @@ def prometheus(targets: Mapping[str, str], *, rules: Path, alertmanager: str | N
 def alertmanager(shipped: dict[str, Any], *, secrets: Path, templates: Path, url: str) -> str:
     """Return the shipped Alertmanager configuration with every way out turned to `url`.
 
-    Replaced are the three addresses (Slack's, PagerDuty's, the webhook's), the three secrets, by
-    placeholders, and the directory of the templates. Routes, groups, inhibitions and messages are
+    Replaced are the addresses (Slack's, PagerDuty's, the webhook's), their secrets, by
+    placeholders, and the directory of the templates; e-mail is left out. Routes and messages are
     those shipped.
     """
     document: dict[str, Any] = yaml.safe_load(yaml.safe_dump(shipped))  # a deep copy
     document["global"]["slack_api_url_file"] = _secret(secrets, "slack_api_url", f"{url}/slack")
     document["templates"] = [str(templates / "*.tmpl")]
     for receiver in document["receivers"]:
+        receiver.pop("email_configs", None)  # nobody listens there
         for slack in receiver.get("slack_configs", ()):
             slack.pop("api_url", None)
         for pager in receiver.get("pagerduty_configs", ()):

@@ -1,15 +1,22 @@
 """Alerts about inputs and outputs that differ from the baseline.
 
 Drift is a reason to look, not harm done: one feature never pages. `model_version="all"` pools
-versions whose own series stand beside it, and would fire everything twice. `instance` and `pod` of
-the exporter are dropped: its restart must not make a new alert of an old one.
+versions whose own series stand beside it, and would fire everything twice.
 """
 
 from model_exporter.bundle import links, thresholds
+from model_exporter.bundle.rules import lookups
 from model_exporter.bundle.rules.rule import Alert, Group
 
-PER_WINDOW = "job, instance, model_name, model_version, window"
+PER_WINDOW = "namespace, job, model_name, model_version, window"
 VERSION = "model_name, model_version"
+WHOLE = 'segment="", segment_value="", model_version!="all"'
+JUDGED = 'subject="feature", model_version!="all"'
+REALISED = (
+    f"{WHOLE}, "
+    'score=~"accuracy|balanced_accuracy|precision|recall|f1|specificity|roc_auc|average_precision"'
+)
+"""Scores from 0 to 1 that are good when high: what is far off is the same for all of them."""
 
 DRIFT = (
     Alert(
@@ -17,11 +24,7 @@ DRIFT = (
         why="The job's drift test, in any of its windows: enough rows, more than the tolerance, and"
         " as few false alarms a month as configured. The value is the PSI.",
         expr="""
-            max without (window, instance, pod) (
-              model_drift_psi{subject="feature", model_version!="all"}
-              and
-              model_drift_detected{subject="feature", model_version!="all"} == 1
-            )
+            max without (window) (model_version:model_drift_psi:detected{subject="feature"}) > 0
         """,
         wait="30m",
         keep="30m",
@@ -32,6 +35,7 @@ DRIFT = (
         " {{ $labels.model_name }} version {{ $labels.model_version }} is"
         ' {{ $value | printf "%.3f" }} in its worst window that differs by more than tolerance'
         " and chance explain.",
+        details=lookups.CRITICAL_PSI,
         dashboard=links.QUALITY,
     ),
     Alert(
@@ -63,15 +67,15 @@ DRIFT = (
             max by ({VERSION}) (
               (
                 count by ({PER_WINDOW}) (
-                  model_drift_psi{{subject="feature", model_version!="all"}}
+                  model_version:model_drift_psi:detected{{subject="feature"}}
                     > {thresholds.PSI_DRIFT}
-                  and
-                  model_drift_detected{{subject="feature", model_version!="all"}} == 1
                 ) >= {thresholds.WIDESPREAD_FEATURES}
               )
               / on ({PER_WINDOW})
               count by ({PER_WINDOW}) (
-                model_drift_detected{{subject="feature", model_version!="all"}}
+                max without (instance, pod) (
+                  last_over_time(model_drift_detected{{{JUDGED}}}[1d])
+                )
               )
             ) > {thresholds.WIDESPREAD_SHARE}
             or
@@ -97,17 +101,16 @@ DRIFT = (
         description="{{ $value | humanizePercentage }} of the features of model"
         " {{ $labels.model_name }} version {{ $labels.model_version }} have a population stability"
         f" index above {thresholds.PSI_DRIFT}: its input has changed as a whole.",
+        details=lookups.TOP_FEATURES,
         dashboard=links.QUALITY,
     ),
     Alert(
         name="ModelPredictionDrift",
         why="What the model says has moved; before labels come, the nearest thing to harm.",
         expr="""
-            max without (window, instance, pod) (
-              model_drift_psi{subject=~"prediction|score", model_version!="all"}
-              and
-              model_drift_detected{subject=~"prediction|score", model_version!="all"} == 1
-            )
+            max without (window) (
+              model_version:model_drift_psi:detected{subject=~"prediction|score"}
+            ) > 0
         """,
         wait="30m",
         keep="30m",
@@ -118,52 +121,70 @@ DRIFT = (
         " {{ $labels.model_name }} version {{ $labels.model_version }} is"
         ' {{ $value | printf "%.3f" }} in its worst window that differs by more than tolerance'
         " and chance explain.",
+        details=lookups.CRITICAL_PSI,
         dashboard=links.QUALITY,
     ),
-)
-
-DATA = (
     Alert(
-        name="ModelFeatureMissing",
-        why="Missing far more often than a week ago, or nearly always. From the log or from the"
-        " model servers; one alert a feature, whoever sees it.",
-        expr=f"""
-            max by ({VERSION}, feature) (
-              (
-                model_missing_ratio{{model_version!="all"}}
-                  > {thresholds.MISSING_RISE}
-                  + 2 * (model_missing_ratio{{model_version!="all"}} offset 1w)
-                or
-                model_missing_ratio{{model_version!="all"}} > {thresholds.MISSING_BROKEN}
-              )
-              and on ({PER_WINDOW})
-              model_window_predictions{{segment="", segment_value=""}} >= {thresholds.DRIFT_ROWS}
-            )
-            or
-            max by ({VERSION}, feature) (
-              model_version_feature:model_feature_missing:ratio_rate1h
-                > {thresholds.MISSING_RISE}
-                + 2 * (model_version_feature:model_feature_missing:ratio_rate1h offset 1w)
-              or
-              model_version_feature:model_feature_missing:ratio_rate1h
-                > {thresholds.MISSING_BROKEN}
-            )
+        name="ModelLabelDrift",
+        why="What is to be predicted has become more or less frequent; the model may be as good.",
+        expr="""
+            max without (window, feature) (
+              model_version:model_drift_psi:detected{subject="label"}
+            ) > 0
         """,
-        wait="15m",
+        wait="30m",
         keep="30m",
         severity="warning",
-        category="data",
-        summary="Feature {{ $labels.feature }} of model {{ $labels.model_name }} is missing in"
-        " {{ $value | humanizePercentage }} of its rows",
-        description="Feature {{ $labels.feature }} of model {{ $labels.model_name }} version"
-        " {{ $labels.model_version }} is missing in {{ $value | humanizePercentage }} of the rows,"
-        " far more than a week ago or nearly always. A join or a field upstream has probably"
-        " broken.",
+        category="drift",
+        summary="The labels of model {{ $labels.model_name }} have drifted",
+        description="The population stability index of the labels of model"
+        " {{ $labels.model_name }} version {{ $labels.model_version }} is"
+        ' {{ $value | printf "%.3f" }} in its worst window that differs by more than tolerance'
+        " and chance explain.",
+        dashboard=links.QUALITY,
+    ),
+    Alert(
+        name="ModelConceptDrift",
+        why="Inputs and labels go together otherwise than they did: a score is beyond its bound in"
+        " a window whose features are as they were, or far from what the model's own scores"
+        " promise. The error of an estimate grows as fewer rows have a label.",
+        expr=f"""
+            max by (namespace, job, {VERSION}) (
+              (
+                model_version:model_expectation_violated:held{{segment=""}}
+                unless on ({PER_WINDOW})
+                model_version:model_drift_psi:detected{{subject="feature"}}
+              )
+              and on ({PER_WINDOW})
+              last_over_time(model_drift_detected{{{JUDGED}}}[1d])
+              or
+              (
+                model_estimate_error{{{REALISED}}} < -{thresholds.ESTIMATE_ERRORS}
+                  * model_estimate_sampling_error{{{REALISED}}}
+                  / on ({PER_WINDOW}) group_left ()
+                  sqrt(
+                    max by ({PER_WINDOW}) (
+                      model_label_coverage_ratio{{{WHOLE}}}
+                    )
+                  )
+                and
+                model_estimate_error{{{REALISED}}} < -{thresholds.ESTIMATE_SHARE}
+                and on ({PER_WINDOW})
+                model_window_labeled_predictions{{{WHOLE}}}
+                  >= {thresholds.QUALITY_ROWS}
+              )
+            )
+        """,
+        wait="1h",
+        keep="1h",
+        severity="warning",
+        category="drift",
+        summary="What model {{ $labels.model_name }} has learnt no longer holds",
+        description="Model {{ $labels.model_name }} version {{ $labels.model_version }} is worse"
+        " than expected where its features have not drifted, or worse than its own scores promise:"
+        " labels follow from features otherwise than they did, or the labels are wrong.",
         dashboard=links.QUALITY,
     ),
 )
 
-GROUPS = (
-    Group("model-exporter.drift", DRIFT),
-    Group("model-exporter.data", DATA),
-)
+GROUPS = (Group("model-exporter.drift", DRIFT),)

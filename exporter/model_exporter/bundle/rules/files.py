@@ -1,14 +1,39 @@
 """The rule files, by name under alerting/rules/."""
 
-from model_exporter.bundle.rules import drift, monitoring, quality, recording, serving
+from model_exporter.bundle.rules import (
+    burn,
+    data,
+    drift,
+    labels,
+    monitoring,
+    quality,
+    recording,
+    serving,
+    slo,
+    verdicts,
+)
+from model_exporter.bundle.rules.objectives import Objectives
 from model_exporter.bundle.rules.rule import Group
 
-RULE_FILES: dict[str, tuple[Group, ...]] = {
-    "model-recording.yml": recording.GROUPS,
-    "model-alerts.yml": (
-        *serving.GROUPS,
-        *drift.GROUPS,
-        *quality.GROUPS,
-        *monitoring.GROUPS,
-    ),
-}
+DEFAULT = Objectives()
+
+
+def rule_files(objectives: Objectives = DEFAULT) -> dict[str, tuple[Group, ...]]:
+    """Return the groups of each file; `objectives` are those of models that name none."""
+    return {
+        "model-recording.yml": recording.GROUPS,
+        "model-slo.yml": slo.groups(objectives),
+        "model-verdicts.yml": verdicts.GROUPS,
+        "model-alerts.yml": (
+            *serving.GROUPS,
+            *burn.GROUPS,
+            *data.GROUPS,
+            *drift.GROUPS,
+            *quality.GROUPS,
+            *labels.GROUPS,
+            *monitoring.GROUPS,
+        ),
+    }
+
+
+RULE_FILES = rule_files()

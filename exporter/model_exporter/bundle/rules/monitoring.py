@@ -4,6 +4,7 @@ from model_exporter.bundle import thresholds
 from model_exporter.bundle.rules.rule import Alert, Group
 
 LEVEL = "namespace, job, model_name, model_version"
+SOURCE = "namespace, job, model_name, source"
 
 MONITORING = (
     Alert(
@@ -11,7 +12,7 @@ MONITORING = (
         why="While a source cannot be read its last values are kept, and look healthy.",
         expr="max without (instance, pod) (max_over_time(model_source_up[10m])) == 0",
         wait="5m",
-        keep="10m",
+        keep="30m",  # longer than it takes to see that the exporter itself is gone
         severity="warning",
         category="monitoring",
         summary="The exporter cannot read {{ $labels.source }} of model {{ $labels.model_name }}",
@@ -65,6 +66,108 @@ MONITORING = (
         description="{{ $value | humanizePercentage }} of the rows of model"
         " {{ $labels.model_name }} version {{ $labels.model_version }} were dropped from telemetry"
         " in the last 15 minutes, because of {{ $labels.reason }}. Predictions are not affected.",
+    ),
+    Alert(
+        name="ModelTelemetryErrors",
+        why="Errors of ours that were kept from the model; what they should have counted is lost.",
+        expr=f"""
+            sum by ({LEVEL}, stage) (increase(model_exporter_internal_errors_total[15m])) > 0
+        """,
+        wait="15m",
+        keep="15m",
+        severity="warning",
+        category="monitoring",
+        summary="Telemetry of model {{ $labels.model_name }} fails: {{ $labels.stage }}",
+        description="In the stage {{ $labels.stage }} of the telemetry of model"
+        " {{ $labels.model_name }} version {{ $labels.model_version }}"
+        ' {{ $value | printf "%.0f" }} errors were kept from the model in the last 15 minutes.',
+    ),
+    Alert(
+        name="ModelShardsSkipped",
+        why="Counts of workers that a scrape had to leave out: every rate is too low by them.",
+        expr=f"""
+            max by ({LEVEL}, reason) (max_over_time(model_exporter_shards_skipped[15m])) > 0
+        """,
+        wait="15m",
+        keep="15m",
+        severity="warning",
+        category="monitoring",
+        summary="Counts of worker processes of model {{ $labels.model_name }} are left out:"
+        " {{ $labels.reason }}",
+        description='{{ $value | printf "%.0f" }} files of counts of model {{ $labels.model_name }}'
+        " version {{ $labels.model_version }} could not be used ({{ $labels.reason }}). Traffic,"
+        " errors and drift are shown without them.",
+    ),
+    Alert(
+        name="ModelShardsDegraded",
+        why="A worker counts in its own memory: a scrape sees one worker or the other.",
+        expr=f"max by ({LEVEL}) (max_over_time(model_exporter_shards_degraded[15m])) == 1",
+        wait="15m",
+        keep="15m",
+        severity="warning",
+        category="monitoring",
+        summary="A worker of model {{ $labels.model_name }} cannot share its counts",
+        description="A worker process of model {{ $labels.model_name }} version"
+        " {{ $labels.model_version }} cannot use the multiprocess directory (full, read-only or"
+        " gone). Its counts are missing in most scrapes.",
+    ),
+    Alert(
+        name="ModelInvalidRecords",
+        why="Records that cannot be used are kept in quarantine and counted nowhere else.",
+        expr=f"""
+            sum by ({SOURCE}) (increase(model_source_invalid_total[1h]))
+            / (sum by ({SOURCE}) (increase(model_source_rows_total[1h])) > 0)
+            > {thresholds.INVALID_RECORDS_RATIO}
+            and
+            sum by ({SOURCE}) (increase(model_source_invalid_total[1h]))
+              >= {thresholds.INVALID_RECORDS}
+        """,
+        wait="15m",
+        keep="30m",
+        severity="warning",
+        category="monitoring",
+        summary="{{ $value | humanizePercentage }} of the {{ $labels.source }} of model"
+        " {{ $labels.model_name }} cannot be used",
+        description="{{ $value | humanizePercentage }} of the records that the exporter has read"
+        " from the source {{ $labels.source }} of model {{ $labels.model_name }} in the last hour"
+        " are invalid. They are in quarantine, and in no score.",
+    ),
+    Alert(
+        name="ModelBaselineMissing",
+        why="A version without a baseline, of a model that has had one within a week: deployed"
+        " without it, and without drift or data quality.",
+        expr=f"""
+            max by ({LEVEL}) (model_info{{baseline=""}}) == 1
+            and on (namespace, job, model_name)
+            last_over_time(model_info{{baseline!=""}}[1w])
+        """,
+        wait="30m",
+        keep="15m",
+        severity="warning",
+        category="monitoring",
+        summary="Version {{ $labels.model_version }} of model {{ $labels.model_name }} has no"
+        " baseline",
+        description="Version {{ $labels.model_version }} of model {{ $labels.model_name }} runs"
+        " without a baseline, unlike others of it within a week: neither its drift nor its invalid"
+        " values are seen.",
+    ),
+    Alert(
+        name="ModelBaselineUnlike",
+        why="Replicas of one version that compare with unlike baselines; their bins do not add up.",
+        expr=f"""
+            count by ({LEVEL}) (
+              count by ({LEVEL}, baseline) (model_info{{baseline!=""}})
+            ) > 1
+        """,
+        wait="30m",
+        keep="15m",
+        severity="warning",
+        category="monitoring",
+        summary="Replicas of model {{ $labels.model_name }} {{ $labels.model_version }} have"
+        " unlike baselines",
+        description="Version {{ $labels.model_version }} of model {{ $labels.model_name }} runs"
+        ' with {{ $value | printf "%.0f" }} unlike baselines. Sums over its replicas mean nothing'
+        " until one is deployed everywhere.",
     ),
     Alert(
         name="ModelExporterConfigReloadFailed",

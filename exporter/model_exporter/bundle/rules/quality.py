@@ -1,21 +1,21 @@
-"""Alerts about quality and the labels that it rests on; they need the exporter job."""
+"""Alerts about quality; they need the exporter job.
+
+`model_version="all"` pools versions whose own series stand beside it, hence is left out.
+"""
 
 from model_exporter.bundle import links, thresholds
+from model_exporter.bundle.rules import lookups
 from model_exporter.bundle.rules.rule import Alert, Group
 
-COVERAGE = 'model_label_coverage_ratio{segment="", segment_value="", model_version!="all"}'
-ROWS = 'model_window_predictions{segment="", segment_value="", model_version!="all"}'
+WHOLE = 'segment="", segment_value="", model_version!="all"'
+WINDOW = "namespace, job, model_name, model_version, window"
 
 QUALITY = (
     Alert(
         name="ModelQualityBelowExpectation",
         why="The whole confidence interval lies beyond the bound: harm, not chance. One alert a"
         " score and window, so that a long window can be silenced while it forgets.",
-        expr="""
-            max without (instance, pod) (
-              model_expectation_violated{segment="", segment_value="", model_version!="all"}
-            ) == 1
-        """,
+        expr='model_version:model_expectation_violated:held{segment=""} == 1',
         wait="15m",
         keep="1h",
         severity="critical",
@@ -25,16 +25,13 @@ QUALITY = (
         description="Over {{ $labels.window }} the whole 95 % confidence interval of"
         " {{ $labels.score }} of model {{ $labels.model_name }} version {{ $labels.model_version }}"
         " lies beyond the {{ $labels.bound }} that its configuration expects.",
+        details=lookups.QUALITY,
         dashboard=links.QUALITY,
     ),
     Alert(
         name="ModelSegmentQualityBelowExpectation",
         why="Of many segments one is beyond its bound by chance now and then, hence no page.",
-        expr="""
-            max without (instance, pod) (
-              model_expectation_violated{segment!="", model_version!="all"}
-            ) == 1
-        """,
+        expr='model_version:model_expectation_violated:held{segment!=""} == 1',
         wait="1h",
         keep="1h",
         severity="warning",
@@ -51,9 +48,7 @@ QUALITY = (
         name="ModelChallengerWorse",
         why="Worse than the champion beyond chance, by any score in any window, corrected for the"
         " number of scores. Nobody is paged: a challenger is there to be found out.",
-        expr="""
-            max without (score, window, pairing, instance, pod) (model_version_worse) == 1
-        """,
+        expr="model_version:model_version_worse:held == 1",
         wait="1h",
         keep="1h",
         severity="warning",
@@ -67,57 +62,128 @@ QUALITY = (
     ),
 )
 
-LABELS = (
+
+def _fallen(score: str, *, upper: str, lower: str) -> str:
+    """Return where a score that is good when high lies below last week, interval by interval."""
+    return _named(score, f"{upper}{{{WHOLE}}} < ({lower}{{{WHOLE}}} offset 1w)")
+
+
+def _risen(score: str, *, upper: str, lower: str) -> str:
+    """Return where a score that is good when low lies above last week, interval by interval."""
+    return _named(score, f"{lower}{{{WHOLE}}} > ({upper}{{{WHOLE}}} offset 1w)")
+
+
+def _below(score: str, *, upper: str, extra: str = "") -> str:
+    """Return where the whole band of an estimate lies below the bound that is expected."""
+    return _named(score, f"{upper}{{{WHOLE}{extra}}}") + _beyond("<", score, "min")
+
+
+def _above(score: str, *, lower: str) -> str:
+    """Return where the whole band of an estimate lies above the bound that is expected."""
+    return _named(score, f"{lower}{{{WHOLE}}}") + _beyond(">", score, "max")
+
+
+def _beyond(sign: str, score: str, bound: str) -> str:
+    threshold = f'model_expectation_threshold{{score="{score}", bound="{bound}"}}'
+    return f" {sign} on (model_name) group_left () max by (model_name) ({threshold})"
+
+
+def _named(score: str, query: str) -> str:
+    """Return the query with its score as a label: each family of scores has a name of its own."""
+    return f'label_replace({query}, "score", "{score}", "", "")'
+
+
+def _any(*branches: str) -> str:
+    return "\n  or\n  ".join(branches)
+
+
+DECAYED = _any(
+    _fallen("accuracy", upper="model_accuracy_ratio_upper", lower="model_accuracy_ratio_lower"),
+    _fallen(
+        "balanced_accuracy",
+        upper="model_balanced_accuracy_ratio_upper",
+        lower="model_balanced_accuracy_ratio_lower",
+    ),
+    _fallen("roc_auc", upper="model_roc_auc_upper", lower="model_roc_auc_lower"),
+    _fallen(
+        "average_precision",
+        upper="model_average_precision_upper",
+        lower="model_average_precision_lower",
+    ),
+    _fallen("r2", upper="model_r2_upper", lower="model_r2_lower"),
+    _risen("log_loss", upper="model_log_loss_upper", lower="model_log_loss_lower"),
+    _risen("brier_score", upper="model_brier_score_upper", lower="model_brier_score_lower"),
+    _risen("mae", upper="model_mae_upper", lower="model_mae_lower"),
+    _risen("rmse", upper="model_rmse_upper", lower="model_rmse_lower"),
+)
+AVERAGE = ', average=~"binary|macro"'
+ESTIMATED_BEYOND = _any(
+    _below("accuracy", upper="model_estimated_accuracy_ratio_upper"),
+    _below("balanced_accuracy", upper="model_estimated_balanced_accuracy_ratio_upper"),
+    _below("precision", upper="model_estimated_precision_ratio_upper", extra=AVERAGE),
+    _below("recall", upper="model_estimated_recall_ratio_upper", extra=AVERAGE),
+    _below("f1", upper="model_estimated_f1_ratio_upper", extra=AVERAGE),
+    _below("specificity", upper="model_estimated_specificity_ratio_upper"),
+    _below("mcc", upper="model_estimated_mcc_upper"),
+    _below("roc_auc", upper="model_estimated_roc_auc_upper"),
+    _below("average_precision", upper="model_estimated_average_precision_upper"),
+    _above("log_loss", lower="model_estimated_log_loss_lower"),
+    _above("brier_score", lower="model_estimated_brier_score_lower"),
+    _above("mae", lower="model_estimated_mae_lower"),
+    _above("mse", lower="model_estimated_mse_lower"),
+    _above("rmse", lower="model_estimated_rmse_lower"),
+    _above("mape", lower="model_estimated_mape_ratio_lower"),
+)
+
+PAST = (
     Alert(
-        name="ModelLabelsStale",
-        why="No newer label while predictions go on; a model that nobody calls needs no labels.",
+        name="ModelQualityDecaying",
+        why="The whole interval of a score lies beyond its whole interval of a week ago, whatever"
+        " is expected: two such intervals miss each other by chance once in two hundred times.",
         expr=f"""
-            time() - max without (instance, pod) (model_newest_label_timestamp_seconds)
-              > {thresholds.LABELS_STALE_SECONDS}
-            and
-            time() - max without (instance, pod) (model_newest_prediction_timestamp_seconds)
-              < {thresholds.LABELS_STALE_SECONDS}
+max without (instance, pod) (
+  {DECAYED}
+)
+and on ({WINDOW})
+model_window_labeled_predictions{{segment="", segment_value=""}} >= {thresholds.QUALITY_ROWS}
+and on ({WINDOW})
+(
+  model_window_labeled_predictions{{segment="", segment_value=""}} offset 1w
+    >= {thresholds.QUALITY_ROWS}
+)
         """,
-        wait="30m",
-        keep="30m",
+        wait="1h",
+        keep="1h",
         severity="warning",
-        category="labels",
-        summary="No new labels for model {{ $labels.model_name }} for"
-        " {{ $value | humanizeDuration }}",
-        description="The newest label of model {{ $labels.model_name }} is"
-        " {{ $value | humanizeDuration }} old while it goes on predicting. Its quality is that of"
-        " the past.",
+        category="quality",
+        summary="{{ $labels.score }} of model {{ $labels.model_name }} is worse than a week ago",
+        description="Over {{ $labels.window }} {{ $labels.score }} of model"
+        " {{ $labels.model_name }} version {{ $labels.model_version }} is"
+        ' {{ $value | printf "%.4g" }} at best, beyond the 95 % confidence interval of a week ago.',
         dashboard=links.QUALITY,
     ),
     Alert(
-        name="ModelLabelCoverageLow",
-        why="Half of the coverage of a week before, in the window that is best covered: short"
-        " windows are never full of slow labels, and some models are labelled by sample only.",
+        name="ModelEstimatedQualityLow",
+        why="Before labels come: what the model's own scores promise lies beyond the bound, band"
+        " and all. Estimates do not see concept drift, and hold only as far as scores are"
+        " calibrated; hence no page.",
         expr=f"""
-            max without (window, instance, pod) (
-              {COVERAGE}
-              and
-              {ROWS}
-                >= {thresholds.DRIFT_ROWS}
-            )
-            < {thresholds.COVERAGE_FRACTION} * max without (window, instance, pod) (
-              avg_over_time({COVERAGE}[1d] offset 1w)
-            )
+max without (instance, pod, average) (
+  {ESTIMATED_BEYOND}
+)
         """,
-        wait="6h",
+        wait="1h",
         keep="1h",
         severity="warning",
-        category="labels",
-        summary="Only {{ $value | humanizePercentage }} of the predictions of model"
-        " {{ $labels.model_name }} have a label",
-        description="{{ $value | humanizePercentage }} of the predictions of model"
-        " {{ $labels.model_name }} version {{ $labels.model_version }} have a label, less than half"
-        " of what it was a week ago. Scores rest on fewer rows, and perhaps on unlike ones.",
+        category="quality",
+        summary="{{ $labels.score }} of model {{ $labels.model_name }} is estimated to be beyond"
+        " its bound",
+        description="Over {{ $labels.window }} {{ $labels.score }} of model"
+        " {{ $labels.model_name }} version {{ $labels.model_version }} is estimated to be"
+        ' {{ $value | printf "%.4g" }} at best, beyond what its configuration expects. Labels will'
+        " tell.",
         dashboard=links.QUALITY,
     ),
 )
 
-GROUPS = (
-    Group("model-exporter.quality", QUALITY),
-    Group("model-exporter.labels", LABELS),
-)
+GROUPS = (Group("model-exporter.quality", (*QUALITY, *PAST)),)

@@ -13,40 +13,6 @@ BIN = f"{FEATURE}, bin"
 
 SERVING = (
     Recording(
-        record="model_version:model_prediction_requests:rate5m",
-        why="Calls per second over all replicas.",
-        expr=f"sum by ({LEVEL}) (rate(model_prediction_requests_total[5m]))",
-    ),
-    Recording(
-        record="model_version:model_prediction_requests:rate1h",
-        why="The long window of the error alert, and its minimum sample.",
-        expr=f"sum by ({LEVEL}) (rate(model_prediction_requests_total[1h]))",
-    ),
-    Recording(
-        record="model_version:model_prediction_errors:ratio_rate5m",
-        why="0 where nothing has failed yet: errors have no series before the first.",
-        expr=f"""
-            (
-              sum by ({LEVEL}) (rate(model_prediction_errors_total[5m]))
-              or
-              0 * model_version:model_prediction_requests:rate5m
-            )
-            / (model_version:model_prediction_requests:rate5m > 0)
-        """,
-    ),
-    Recording(
-        record="model_version:model_prediction_errors:ratio_rate1h",
-        why="As above, over an hour.",
-        expr=f"""
-            (
-              sum by ({LEVEL}) (rate(model_prediction_errors_total[1h]))
-              or
-              0 * model_version:model_prediction_requests:rate1h
-            )
-            / (model_version:model_prediction_requests:rate1h > 0)
-        """,
-    ),
-    Recording(
         record="model_version:model_prediction_latency_seconds:p50_rate5m",
         why="The comparison drops NaN, the quantile of no calls: one would spoil an average.",
         expr=f"""
@@ -77,6 +43,18 @@ SERVING = (
             )
         """,
     ),
+    Recording(
+        record="model_version_feature:model_feature_invalid:ratio_rate1h",
+        why="The same of invalid values, by reason.",
+        expr=f"""
+            sum by ({LEVEL}, feature, reason) (increase(model_feature_invalid_total[1h]))
+            / on ({LEVEL}, feature) group_left ()
+            (
+              sum by ({LEVEL}, feature) (increase(model_feature_values_total[1h]))
+              >= {thresholds.DRIFT_ROWS}
+            )
+        """,
+    ),
 )
 
 BASELINE = Recording(
@@ -86,26 +64,34 @@ BASELINE = Recording(
 )
 
 
-def _drift(window: str, *, counts: str, rows: str, ratio: str, psi: str) -> tuple[Recording, ...]:
-    """Return the rules that lead from the counters of one window to its PSI."""
+def _counts(record: str, counted: str) -> Recording:
+    """Return values by bin; `counted` are those of all bins, known to the baseline or not."""
+    return Recording(
+        record=record,
+        why="Values by bin of the baseline. A bin without a value is a known 0; bins of a"
+        " baseline that was replaced within the window are left out.",
+        expr=f"""
+            (
+              {counted}
+              and
+              model_version_bin:model_baseline:ratio
+            )
+            or
+            0 * model_version_bin:model_baseline:ratio
+        """,
+    )
+
+
+def _drift(
+    *, counts: str, rows: str, ratio: str, psi: str, js: str, chi2: str
+) -> tuple[Recording, ...]:
+    """Return the rules that lead from the counts of one window to its drift statistics."""
+    base = "model_version_bin:model_baseline:ratio"
+    enough = f"and\n                {rows} >= {thresholds.DRIFT_ROWS}"
     return (
         Recording(
-            record=counts,
-            why="Values by bin of the baseline. A bin without a value is a known 0; bins of a"
-            " baseline that was replaced within the window are left out.",
-            expr=f"""
-                (
-                  sum by ({BIN}) (increase(model_distribution_total[{window}]))
-                  and
-                  model_version_bin:model_baseline:ratio
-                )
-                or
-                0 * model_version_bin:model_baseline:ratio
-            """,
-        ),
-        Recording(
             record=rows,
-            why="The sample that the PSI rests on.",
+            why="The sample that the statistics rest on; they are silent below the minimum.",
             expr=f"sum by ({FEATURE}) ({counts})",
         ),
         Recording(
@@ -122,15 +108,35 @@ def _drift(window: str, *, counts: str, rows: str, ratio: str, psi: str) -> tupl
         ),
         Recording(
             record=psi,
-            why="Population stability index: sum of (now - baseline) * ln(now / baseline). Silent"
-            " below the minimum sample, where it would be noise.",
+            why="Population stability index: sum of (now - baseline) * ln(now / baseline).",
             expr=f"""
                 sum by ({FEATURE}) (
-                  ({ratio} - model_version_bin:model_baseline:ratio)
-                  * ln({ratio} / model_version_bin:model_baseline:ratio)
+                  ({ratio} - {base})
+                  * ln({ratio} / {base})
                 )
-                and
-                {rows} >= {thresholds.DRIFT_ROWS}
+                {enough}
+            """,
+        ),
+        Recording(
+            record=js,
+            why="Jensen-Shannon distance, base 2: 0 for the same, 1 for nothing in common.",
+            expr=f"""
+                sqrt(clamp_min(sum by ({FEATURE}) (
+                  {ratio} * ln(2 * {ratio} / ({ratio} + {base}))
+                  + {base} * ln(2 * {base} / ({ratio} + {base}))
+                ) / (2 * 0.6931471805599453), 0))
+                {enough}
+            """,
+        ),
+        Recording(
+            record=chi2,
+            why="Pearson's chi-squared, the baseline's shares taken as exact: rows times the sum of"
+            " (now - baseline)^2 / baseline. With no drift at all it is about the bins less one.",
+            expr=f"""
+                {rows} * sum by ({FEATURE}) (
+                  ({ratio} - {base}) ^ 2 / ({base} > 0)
+                )
+                {enough}
             """,
         ),
     )
@@ -138,19 +144,42 @@ def _drift(window: str, *, counts: str, rows: str, ratio: str, psi: str) -> tupl
 
 DRIFT = (
     BASELINE,
+    _counts(
+        "model_version_bin:model_distribution:increase1h",
+        f"sum by ({BIN}) (increase(model_distribution_total[1h]))",
+    ),
     *_drift(
-        "1h",
         counts="model_version_bin:model_distribution:increase1h",
         rows="model_version_feature:model_distribution:increase1h",
         ratio="model_version_bin:model_distribution:ratio1h",
         psi="model_version_feature:model_drift_psi:1h",
+        js="model_version_feature:model_drift_js_distance:1h",
+        chi2="model_version_feature:model_drift_chi2:1h",
+    ),
+    _counts(
+        "model_version_bin:model_distribution:increase6h",
+        f"sum by ({BIN}) (increase(model_distribution_total[6h]))",
     ),
     *_drift(
-        "6h",
         counts="model_version_bin:model_distribution:increase6h",
         rows="model_version_feature:model_distribution:increase6h",
         ratio="model_version_bin:model_distribution:ratio6h",
         psi="model_version_feature:model_drift_psi:6h",
+        js="model_version_feature:model_drift_js_distance:6h",
+        chi2="model_version_feature:model_drift_chi2:6h",
+    ),
+    # Of the recorded hours: a day of raw samples would cost as much as all other rules together.
+    _counts(
+        "model_version_bin:model_distribution:increase1d",
+        "sum_over_time(model_version_bin:model_distribution:increase1h[1d:1h])",
+    ),
+    *_drift(
+        counts="model_version_bin:model_distribution:increase1d",
+        rows="model_version_feature:model_distribution:increase1d",
+        ratio="model_version_bin:model_distribution:ratio1d",
+        psi="model_version_feature:model_drift_psi:1d",
+        js="model_version_feature:model_drift_js_distance:1d",
+        chi2="model_version_feature:model_drift_chi2:1d",
     ),
 )
 

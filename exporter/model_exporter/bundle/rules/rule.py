@@ -41,9 +41,11 @@ class Alert:
         `for` and `keep_firing_for`. The latter bridges gaps: a series that vanishes while it is
         bad would resolve its alert at the next evaluation.
     severity
-        critical pages, warning is a ticket, none is the heartbeat.
+        critical pages, warning is a ticket, info waits for office hours, none is the heartbeat.
     category
         What the alert is about; routes and inhibitions go by it.
+    details
+        Further numbers, that Prometheus looks up while the alert fires (`lookups`).
     of_model
         Whether the alert carries `model_name`, so that links can lead to that model.
     """
@@ -57,6 +59,7 @@ class Alert:
     category: str
     summary: str
     description: str
+    details: str = ""
     dashboard: str = links.OVERVIEW
     of_model: bool = True
 
@@ -74,6 +77,7 @@ class Alert:
             "annotations": {
                 "summary": self.summary,
                 "description": self.description,
+                **({"details": self.details} if self.details else {}),
                 "runbook_url": f"{RUNBOOKS}/{self.name}.md",
                 "dashboard_url": url,
             },

@@ -62,29 +62,35 @@ AVAILABILITY = (
         description="Model {{ $labels.model_name }} in job {{ $labels.job }} has had no call for an"
         " hour, unlike at this time yesterday. Something before the model has probably stopped.",
     ),
+    Alert(
+        name="ModelTrafficAnomaly",
+        why="Two independent signs: far from the mean of a day by its own spread, and twice or half"
+        " of this hour a week ago. Somebody should know, nobody has to act.",
+        expr=f"""
+            (
+              model:model_prediction_requests:ratio_1w > {thresholds.TRAFFIC_FACTOR}
+              or
+              model:model_prediction_requests:ratio_1w < 1 / {thresholds.TRAFFIC_FACTOR}
+            )
+            and
+            abs(model:model_prediction_requests:zscore1d) > {thresholds.TRAFFIC_DEVIATIONS}
+            and
+            sum by ({MODEL}) (increase(model_prediction_requests_total[1h] offset 1w))
+              >= {thresholds.IDLE_CALLS}
+        """,
+        wait="30m",
+        keep="30m",
+        severity="info",
+        category="availability",
+        summary="Traffic of model {{ $labels.model_name }} is"
+        " {{ $value | humanizePercentage }} of last week's",
+        description="Model {{ $labels.model_name }} in job {{ $labels.job }} is called"
+        " {{ $value | humanizePercentage }} as often as at this time a week ago, and far from its"
+        " mean of a day by its own spread.",
+    ),
 )
 
 SERVING = (
-    Alert(
-        name="ModelErrorRatioHigh",
-        why="Two windows: the hour says that it matters, the five minutes that it still happens.",
-        expr=f"""
-            model_version:model_prediction_errors:ratio_rate5m > {thresholds.ERROR_RATIO}
-            and
-            model_version:model_prediction_errors:ratio_rate1h > {thresholds.ERROR_RATIO}
-            and
-            model_version:model_prediction_requests:rate1h * 3600 >= {thresholds.ERROR_CALLS}
-        """,
-        wait="5m",
-        keep="10m",
-        severity="critical",
-        category="serving",
-        summary="Model {{ $labels.model_name }} {{ $labels.model_version }} fails"
-        " {{ $value | humanizePercentage }} of its calls",
-        description="Over the last 5 minutes {{ $value | humanizePercentage }} of the calls of"
-        " model {{ $labels.model_name }} version {{ $labels.model_version }} raised, and more than"
-        f" {thresholds.ERROR_RATIO:.0%} over the last hour.",
-    ),
     Alert(
         name="ModelLatencyHigh",
         why="Against the same model's day before, so that no objective has to be known.",

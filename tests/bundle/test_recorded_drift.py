@@ -1,4 +1,4 @@
-"""The recorded PSI is the one of the definition."""
+"""The recorded drift statistics are those of the definitions."""
 
 import math
 import random
@@ -20,6 +20,26 @@ def psi(counts: list[int], reference: list[float]) -> float:
     return sum((now - then) * math.log(now / then) for now, then in pairs)
 
 
+def js_distance(counts: list[int], reference: list[float]) -> float:
+    """Return the root of the mean Kullback-Leibler divergence from the middle, base 2."""
+    shares = [max(count / sum(counts), FLOOR) for count in counts]
+    pairs = list(zip(shares, [max(share, FLOOR) for share in reference], strict=True))
+    middle = [(now + then) / 2 for now, then in pairs]
+    divergence = sum(
+        now * math.log2(now / m) + then * math.log2(then / m)
+        for (now, then), m in zip(pairs, middle, strict=True)
+    )
+    return math.sqrt(max(divergence / 2, 0))
+
+
+def chi2(counts: list[int], reference: list[float]) -> float:
+    """Return the sum of (observed - expected)^2 / expected, in rows of an hour."""
+    rows = 60 * sum(counts)
+    expected = [rows * max(share, FLOOR) for share in reference]
+    observed = [rows * max(count / sum(counts), FLOOR) for count in counts]
+    return sum((o - e) ** 2 / e for o, e in zip(observed, expected, strict=True))
+
+
 def histogram(chance: random.Random) -> tuple[list[list[int]], list[float]]:
     """Return counts a minute by bin and replica, a third of them 0, and the baseline's shares."""
     bins = chance.randint(2, 12)
@@ -31,11 +51,20 @@ def histogram(chance: random.Random) -> tuple[list[list[int]], list[float]]:
     return counts, [weight / sum(weights) for weight in weights]
 
 
+RECORDED = {
+    "model_version_feature:model_drift_psi:1h": psi,
+    "model_version_feature:model_drift_js_distance:1h": js_distance,
+    "model_version_feature:model_drift_chi2:1h": chi2,
+    "model_version_feature:model_drift_psi:1d": psi,
+    "model_version_feature:model_drift_js_distance:1d": js_distance,
+}
+
+
 def series(name: str, labels: str, values: str) -> dict[str, str]:
     return {"series": f"{name}{{{labels}}}", "values": values}
 
 
-def test_recorded_psi_equals_a_second_implementation(
+def test_recorded_drift_equals_a_second_implementation(
     root: Path, run: Callable, require_tool: Callable, tmp_path: Path
 ) -> None:
     """Random histograms over three replicas, empty bins included, to a millionth."""
@@ -51,15 +80,15 @@ def test_recorded_psi_equals_a_second_implementation(
                 series("model_distribution_total", f'{labels}, instance="{i}"', f"0+{count}x120")
                 for i, count in enumerate(row)
             ]
-        expected = psi([sum(row) for row in counts], reference)
-        recorded = f"model_version_feature:model_drift_psi:1h{{{feature}}}"
-        checks.append(
-            {
-                "expr": f"abs({recorded} - {expected!r}) < bool 0.000001",
-                "eval_time": "2h",
-                "exp_samples": [{"labels": f"{{{feature}}}", "value": 1}],
-            }
-        )
+        for recorded, definition in RECORDED.items():
+            expected = definition([sum(row) for row in counts], reference)
+            checks.append(
+                {
+                    "expr": f"abs({recorded}{{{feature}}} / {expected!r} - 1) < bool 0.000001",
+                    "eval_time": "2h",
+                    "exp_samples": [{"labels": f"{{{feature}}}", "value": 1}],
+                }
+            )
     path = tmp_path / "psi.yml"
     case = {"interval": "1m", "input_series": inputs, "promql_expr_test": checks}
     rules = str(root / "alerting/rules/model-recording.yml")
