@@ -260,7 +260,7 @@ def inhibited(url: str, alerts: list[dict[str, str]]) -> dict[str, bool]:
 def test_one_cause_gives_one_notification(alertmanager: str, alerts: list[dict[str, Any]]) -> None:
     firing = {
         "down": ["ModelDown", "ModelTargetDown", "ModelFeatureDrift", "ModelExporterStale"],
-        "shifted": ["ModelDriftWidespread", "ModelFeatureDrift", "ModelPredictionDrift"],
+        "shifted": ["ModelDriftWidespread", "ModelFeatureDrift", "ModelFeatureInvalid"],
         "blind": ["ModelSourceDown", "ModelQualityBelowExpectation", "ModelLabelsStale"],
         "gone": ["ModelExporterStale", "ModelSourceDown", "ModelQualityBelowExpectation"],
         "bad": ["ModelQualityBelowExpectation", "ModelSegmentQualityBelowExpectation"],

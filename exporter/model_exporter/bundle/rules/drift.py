@@ -22,11 +22,12 @@ DRIFT = (
     Alert(
         name="ModelFeatureDrift",
         why="The job's drift test, in any of its windows: enough rows, more than the tolerance, and"
-        " as few false alarms a month as configured. The value is the PSI.",
+        " as few false alarms a month as configured. It waits longer than a widespread drift, which"
+        " then speaks for all of them. The value is the PSI.",
         expr="""
             max without (window) (model_version:model_drift_psi:detected{subject="feature"}) > 0
         """,
-        wait="30m",
+        wait="1h",
         keep="30m",
         severity="warning",
         category="drift",
@@ -47,7 +48,7 @@ DRIFT = (
             unless
             model_version_feature:model_drift_psi:1h <= {thresholds.PSI_DRIFT}
         """,
-        wait="30m",
+        wait="1h",
         keep="30m",
         severity="warning",
         category="drift",
