@@ -13,8 +13,9 @@ PREDICTIONS_BLIND = f'{SOURCES_BLIND}{{source="predictions"}}'
 
 BLIND = Recording(
     record="model_source:model_source:blind",
-    why="A source that cannot be read; or that was served within the day and is not, while no"
-    " exporter of its job answers (a model that was removed is no blind one).",
+    why="A source that cannot be read; or that was served within the day and is not, while the"
+    " exporters of its job are gone or have not evaluated anything since they started. One that has"
+    " evaluated other models has let this one go.",
     expr=f"""
         group by ({MODEL}, source) (model_source_up == 0)
         or
@@ -23,7 +24,7 @@ BLIND = Recording(
           unless on ({MODEL})
           model_source_up
           unless on (namespace, job)
-          up == 1
+          model_evaluation_last_success_timestamp_seconds
         )
     """,
 )
