@@ -144,6 +144,15 @@ def cut(values: str, samples: int) -> str:
     return " ".join([*kept, "stale"])
 
 
+def only(names: set[str], rules: Path, folder: Path) -> Path:
+    """Write a rule file without the alerts that are not asked for, which cost most of the time."""
+    document = yaml.safe_load(rules.read_text())
+    for group in document["groups"]:
+        group["rules"] = [r for r in group["rules"] if r.get("alert") in {None, *names}]
+    (folder / rules.name).write_text(yaml.safe_dump(document))
+    return folder / rules.name
+
+
 QUIET_WHEN_GONE = {"ModelNoTraffic"}
 """It says that a model is up and not called; of one that is gone, ModelDown says more."""
 
@@ -177,7 +186,10 @@ def test_no_alert_resolves_because_its_series_vanish(
                 "exp_samples": [{"labels": "{}", "value": len(at["exp_alerts"])}],
             }
         )
-    document["rule_files"] = [str(path.parent / rules) for rules in document["rule_files"]]
+    names = {case.alert for case in cases() if case.path == path}
+    document["rule_files"] = [
+        str(only(names, path.parent / rules, tmp_path)) for rules in document["rule_files"]
+    ]
     document["tests"] = list(variants.values())
     (tmp_path / "vanish.yml").write_text(yaml.safe_dump(document))
     done = run(require_tool("promtool"), "test", "rules", tmp_path / "vanish.yml")
