@@ -10,6 +10,7 @@ import pytest
 
 from model_exporter.bundle.dashboards import DASHBOARDS
 from model_exporter.catalogue import BY_NAME, FAMILIES, Kind
+from model_exporter.records import InvalidReason, MismatchReason
 
 OF_TARGETS = {"job", "instance", "namespace", "pod"}
 OF_PROMETHEUS = {
@@ -77,6 +78,17 @@ def test_every_label_that_is_grouped_or_matched_by_exists(
 ) -> None:
     unknown = {w: promql.grouping_labels(q) - LABELS for w, q in queries}
     assert {where: labels for where, labels in unknown.items() if labels} == {}
+
+
+def test_every_reason_that_is_asked_for_is_given(
+    queries: list[tuple[str, str]], promql: SimpleNamespace
+) -> None:
+    """A label value that nobody serves is as silent as a name that nobody serves."""
+    given = {reason.value for kind in (InvalidReason, MismatchReason) for reason in kind}
+    for where, query in queries:
+        for selector in promql.selectors(query):
+            asked = {value for name, _, value in selector.matchers if name == "reason"}
+            assert asked <= given, where
 
 
 def test_every_legend_names_labels_that_exist() -> None:

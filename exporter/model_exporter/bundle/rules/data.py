@@ -9,6 +9,7 @@ from model_exporter.bundle.rules.rule import Alert, Group
 PER_WINDOW = "namespace, job, model_name, model_version, window"
 VERSION = "model_name, model_version"
 LEVEL = "namespace, job, model_name, model_version"
+COLUMN = "namespace, job, model_name, feature, reason"
 
 DATA = (
     Alert(
@@ -132,12 +133,29 @@ DATA = (
     ),
     Alert(
         name="ModelSchemaMismatch",
-        why="Rows that lack a feature, or bring a column that the model does not know.",
+        why="Rows that lack a feature; or that bring a column which the model, called a day ago,"
+        " was not given then. Ids and the like, which come along from the start, are no news.",
         expr=f"""
-            sum by ({LEVEL}, feature, reason) (increase(model_schema_mismatch_total[1h]))
-            / on ({LEVEL}) group_left ()
-            (sum by ({LEVEL}) (increase(model_predictions_total[1h])) >= {thresholds.DRIFT_ROWS})
-            > {thresholds.SCHEMA_RATIO}
+            (
+              sum by ({LEVEL}, feature, reason) (increase(model_schema_mismatch_total[1h]))
+              / on ({LEVEL}) group_left ()
+              (sum by ({LEVEL}) (increase(model_predictions_total[1h])) >= {thresholds.DRIFT_ROWS})
+              > {thresholds.SCHEMA_RATIO}
+            )
+            unless on ({COLUMN})
+            sum by ({COLUMN}) (
+              increase(model_schema_mismatch_total{{reason="extra_column"}}[1h] offset 1d)
+            ) > 0
+            unless on (namespace, job, model_name, reason)
+            (
+              max by (namespace, job, model_name, reason) (
+                model_schema_mismatch_total{{reason="extra_column"}}
+              )
+              unless on (namespace, job, model_name)
+              sum by (namespace, job, model_name) (
+                increase(model_predictions_total[1h] offset 1d)
+              ) > 0
+            )
         """,
         wait="15m",
         keep="30m",
