@@ -1,0 +1,66 @@
+"""The chart, rendered by the real Helm."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "helm/model-exporter"
+CASES = sorted((CHART / "ci").glob("*-values.yaml"))
+Objects = list[dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def chart() -> Path:
+    return CHART
+
+
+@pytest.fixture(params=CASES, ids=lambda path: path.name.removesuffix("-values.yaml"))
+def case(request: pytest.FixtureRequest) -> Path:
+    """One of the values files: together they have every optional object."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def run() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a program and return what it said; its exit status is the caller's to judge."""
+
+    def call(*command: str | Path) -> subprocess.CompletedProcess[str]:
+        words = [str(part) for part in command]
+        return subprocess.run(words, capture_output=True, text=True, timeout=300, cwd=ROOT)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def render(run: Callable, require_tool: Callable) -> Callable[..., Objects]:
+    """Return the objects of a values file, with further options of `helm template`."""
+
+    def call(values: str | Path, *options: str | Path) -> Objects:
+        path = CHART / f"ci/{values}-values.yaml" if isinstance(values, str) else values
+        words = ("template", "release", CHART, "--namespace", "models", "--values", path)
+        done = run(require_tool("helm"), *words, *options)
+        assert done.returncode == 0, done.stderr
+        return [document for document in yaml.safe_load_all(done.stdout) if document]
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def only() -> Callable[[Objects, str], dict[str, Any]]:
+    """Return the one object of a kind."""
+
+    def call(objects: Objects, kind: str) -> dict[str, Any]:
+        (found,) = [one for one in objects if one["kind"] == kind]
+        return found
+
+    return call
