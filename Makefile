@@ -6,6 +6,7 @@
 #   make bundle  write dashboards, rules, chart files and the README's tables anew
 #   make manifests
 #                write helm/manifests/exporter.yaml anew; needs helm
+#   make cluster build a Kubernetes API server, without which its test is skipped; needs go
 #   make frameworks
 #                install BentoML, KServe and Ray Serve, without which their tests are skipped
 
@@ -14,7 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH := $(VENV)/bench
 
-.PHONY: demo test lint bench bundle manifests frameworks clean
+.PHONY: demo test lint bench bundle manifests cluster frameworks clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/model-exporter demo $(ARGS)
@@ -44,6 +45,8 @@ manifests:
 	  --values helm/manifests/values.yaml | \
 	  sed -e '/^# Source:/d' -e '/^ *helm.sh\/chart:/d' -e '/^ *app.kubernetes.io\/managed-by:/d' \
 	  >> $(MANIFEST)
+
+cluster: $(VENV)/cluster/kube-apiserver
 
 frameworks: $(VENV)/.frameworks
 
@@ -83,3 +86,7 @@ $(BENCH)/.peers: $(VENV)/.created pyproject.toml benchmarks/requirements.txt
 	@$(BENCH)/bin/pip install --quiet --disable-pip-version-check --editable . --requirement benchmarks/requirements.txt
 	@$(BENCH)/bin/pip install --quiet --disable-pip-version-check --no-deps boxkite==0.0.5
 	@touch $@
+
+$(VENV)/cluster/kube-apiserver: .ci/cluster
+	@echo "Building etcd and kube-apiserver into $(VENV)/cluster, about 10 minutes ..."
+	@.ci/cluster $(VENV)/cluster

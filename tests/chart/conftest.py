@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.chart.custom_resources import definitions
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm/model-exporter"
@@ -64,3 +65,12 @@ def only() -> Callable[[Objects, str], dict[str, Any]]:
         return found
 
     return call
+
+
+@pytest.fixture(scope="session")
+def custom_resources(require_tool: Callable) -> list[dict[str, Any]]:
+    """Return the definitions of what the operators add to Kubernetes."""
+    try:
+        return definitions(require_tool("go"))
+    except OSError as error:
+        pytest.skip(str(error))
