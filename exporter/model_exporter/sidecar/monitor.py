@@ -11,6 +11,7 @@ from model_exporter.errors import ConfigError
 from model_exporter.sidecar import settings as checks
 from model_exporter.sidecar.arguments import buckets, names, number, text
 from model_exporter.sidecar.batch_job import BatchJob
+from model_exporter.sidecar.business import record
 from model_exporter.sidecar.clock import SYSTEM_CLOCK, Clock
 from model_exporter.sidecar.collector import collector_of
 from model_exporter.sidecar.constraints import Constraint, read_constraints
@@ -204,6 +205,28 @@ class ModelMonitor(Predicting, Serving, BatchJob):
         from model_exporter.sidecar.bill import estimated  # imports stay light
 
         return estimated(self._pipeline.settings, self._pipeline.fold.subjects)
+
+    def business(self, measure: str, amount: float = 1.0) -> None:
+        """Count what the business counts, for this model version: `model_business_total`.
+
+        Parameters
+        ----------
+        measure
+            What is counted, with its unit in the name: ``"revenue_eur"``, ``"claims_avoided"``.
+            A model has at most 20 measures: more share the measure ``__other__``.
+        amount
+            Finite and not negative, for counters only rise: what is lost is a measure of its own.
+            Anything else is counted in `model_exporter_internal_errors_total`, and no more.
+
+        Examples
+        --------
+        >>> with ModelMonitor("churn", task="binary") as monitor:
+        ...     monitor.business("revenue_eur", 12.5)
+        ...     monitor.registry.get_sample_value("model_business_total",
+        ...         {"model_name": "churn", "model_version": "", "measure": "revenue_eur"})
+        12.5
+        """
+        record(self._pipeline.recorder, measure, amount)
 
     def flush(self) -> None:
         """Count what was recorded so far, and hand it to the log; scrapes do so by themselves."""
