@@ -10,7 +10,7 @@ def test_a_reader_that_leaves_is_no_crash() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
-        [sys.executable, "-m", "model_exporter.cli", "catalogue"],
+        [sys.executable, "-m", "model_exporter", "catalogue"],
         stdout=writing,
         stderr=subprocess.PIPE,
         check=False,
