@@ -6,7 +6,8 @@
        ^
     scores  estimates  drift  baseline    numpy, scipy; no clock, no log, no files but baseline's
        ^             ^
-    sidecar -> integrations   job         the sidecar: prometheus_client and numpy
+    sidecar -> integrations   job         the sidecar: prometheus_client and numpy, and
+                                          evaluation (over scores and drift) at first use
        ^             ^
     cli  demo        bundle -> catalogue only
 """
@@ -38,9 +39,10 @@ OURS: dict[str, set[str]] = {
     "estimates": {*STATISTICS, "reference_errors", "scores"},
     "comparison": {*STATISTICS, "scores"},
     "drift": {*STATISTICS, "baseline"},
+    "evaluation": {*STATISTICS, "catalogue", "drift", "scores"},
     "baseline": {*STATISTICS, "baseline_quality", *BASELINE_PARTS},
     "baseline_quality": {*STATISTICS, "estimates", *BASELINE_PARTS, "scores"},
-    "sidecar": FOUNDATION,
+    "sidecar": {*FOUNDATION, "evaluation"},
     "integrations": {*FOUNDATION, "sidecar"},
     "testing": {"sidecar"},
     "job": {*FOUNDATION, "comparison", "scores", "estimates", "drift", "reference_errors"},
@@ -65,6 +67,7 @@ THEIRS: dict[str, set[str]] = {
     "estimates": {"numpy"},
     "comparison": {"numpy", "scipy"},
     "drift": {"numpy", "scipy"},
+    "evaluation": {"matplotlib", "numpy"},
     "baseline": {"numpy"},
     "baseline_quality": {"numpy"},
     "sidecar": {"numpy", "prometheus_client"},

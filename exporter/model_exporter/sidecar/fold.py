@@ -217,9 +217,12 @@ class Fold:
         self._add_features(self.subjects.numeric.count_matrix(matrix), self.counters)
 
     def _fold_batch(self, batch: BatchCall, offset: int) -> None:
-        self._count_calls(batch.end + offset, np.array([batch.latency], dtype=np.float64))
+        if batch.latency is None:
+            self.counters.last_ns[0] = batch.end + offset
+        else:
+            self._count_calls(batch.end + offset, np.array([batch.latency], dtype=np.float64))
+            self.counters.batch_rows.add(np.array([batch.rows], dtype=np.float64))
         self.counters.rows += batch.rows
-        self.counters.batch_rows.add(np.array([batch.rows], dtype=np.float64))
         if batch.counts is not None:
             self.counters.add(batch.counts)
         self._guard(self._count_shapes, batch.shapes)

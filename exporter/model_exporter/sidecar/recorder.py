@@ -33,6 +33,8 @@ class BatchCall:
         A flat array to add to that of `Counters`; None without a baseline.
     shapes
         Names of the columns of rows that were given by name, where there is a baseline.
+    latency
+        Nanoseconds; None of rows that did not come by a call.
     log_columns
         Columns for the log; None where nothing can be logged.
     """
@@ -50,7 +52,8 @@ class BatchCall:
     )
 
     def __init__(self) -> None:
-        self.end = self.latency = self.rows = self.captured = 0
+        self.end = self.rows = self.captured = 0
+        self.latency: int | None = 0
         self.output: Any = None
         self.ids: list[str | None] | None = None
         self.counts: Any = None

@@ -3,21 +3,18 @@
 import os
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry
 from prometheus_client.registry import Collector
 
-from model_exporter.sidecar.collector import ModelCollector
+from model_exporter.sidecar.adopted import Adopted
 
 if TYPE_CHECKING:
     from model_exporter.sidecar.exposition import App, AsgiApp
     from model_exporter.sidecar.server import MetricsServer
 
 
-class Serving:
+class Serving(Adopted):
     """The part of a monitor that is scraped."""
 
-    registry: CollectorRegistry
-    _collector: ModelCollector
     _servers: "list[MetricsServer]"
 
     def start_metrics_server(
