@@ -25,7 +25,8 @@ def card(title: str, subtitle: str, rows: Iterable[tuple[str, str]]) -> str:
     )
     return (
         f'<div style="{STYLE}"><b>{escape(title)}</b> <span style="opacity:.7">'
-        f'{escape(subtitle)}</span><table style="border:0;margin:.4em 0 0;font-size:inherit">{body}</table></div>'
+        f'{escape(subtitle)}</span><table style="border:0;margin:.4em 0 0;font-size:inherit">'
+        f"{body}</table></div>"
     )
 
 
