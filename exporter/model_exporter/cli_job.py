@@ -110,11 +110,15 @@ def _backfill(options: argparse.Namespace) -> int:
 
 def _state(options: argparse.Namespace) -> int:
     from model_exporter.job.config import load
+    from model_exporter.job.source_section import PROMETHEUS
     from model_exporter.job.state import compact, verify
 
     config = load(options.config)
     wrong = False
     for model in config.models:
+        if model.predictions.type == PROMETHEUS:
+            print(f"{model.name}: read as counters, has no state")
+            continue
         if options.action == "compact":
             before, after = compact(config.state, model)
             print(f"{model.name}: {before:,} bytes before, {after:,} after")

@@ -16,8 +16,10 @@ from model_exporter.catalogue import SCORE_BY_KEY
 from model_exporter.distribution import category_text
 from model_exporter.errors import BaselineError, ConfigError
 from model_exporter.job.comparison_section import ComparisonConfig, read_comparison, read_shadow
+from model_exporter.job.counter_section import check_counted, counted_features
 from model_exporter.job.scoring import Scoring, read_scoring
 from model_exporter.job.source_section import (
+    PROMETHEUS,
     PUSH,
     SourceConfig,
     read_labels,
@@ -182,6 +184,8 @@ def _model(section: Section) -> ModelConfig:
     maturity, maturity_coverage = _maturity(section)
     baselines = _baselines(section, task)
     source = read_predictions(predictions, task)
+    counted = source.type == PROMETHEUS
+    numeric, categorical = counted_features(baselines) if counted else ((), ())
     model = ModelConfig(
         name=name,
         task=task,
@@ -190,8 +194,8 @@ def _model(section: Section) -> ModelConfig:
         baselines=baselines,
         predictions=source,
         labels=read_labels(labels) if labels else None,
-        numeric=features.texts("numeric") if features else (),
-        categorical=features.texts("categorical") if features else (),
+        numeric=features.texts("numeric") if features else numeric,
+        categorical=features.texts("categorical") if features else categorical,
         segments=section.texts("segments"),
         windows=section.durations("windows", default=DEFAULT_WINDOWS),
         windows_by=section.choice("windows_by", WINDOWS_BY, default=WINDOWS_BY[0]),
@@ -216,6 +220,8 @@ def _model(section: Section) -> ModelConfig:
         if both:
             features.refuse(f"{sorted(both)[0]!r} is both numeric and categorical; choose one")
     section.finish()
+    if counted:
+        check_counted(section, baselines)
     _check_baselines(section, model)
     _check_ages(section, model)
     _check_retention(section, model)

@@ -21,7 +21,8 @@ from model_exporter.job.door import Door
 from model_exporter.job.intake import Intake
 from model_exporter.job.once import build_info
 from model_exporter.job.page import Page
-from model_exporter.job.runner import Runner, Stopped
+from model_exporter.job.runner import Stopped
+from model_exporter.job.runners import AnyRunner, runner_of
 from model_exporter.job.server import Endpoints, JobServer
 from model_exporter.job.snapshot import Snapshot
 
@@ -128,10 +129,10 @@ class Service:
         patience = max(interval, PATIENCE_SECONDS)
         stack = ExitStack()
         with stack:  # a state directory in use must not leave the others locked
-            runners = [
-                stack.enter_context(Runner(model, self._config.state, patience=patience))
-                for model in self._config.models
-            ]
+            runners: list[AnyRunner] = []
+            for model in self._config.models:
+                runners.append(runner_of(model, self._config.state, patience=patience))
+                stack.enter_context(runners[-1])
             stack.pop_all()
         self._workers = [_Worker(r, interval, self._clock, self._publish) for r in runners]
         for worker in self._workers:
@@ -164,7 +165,7 @@ class _Worker:
 
     def __init__(
         self,
-        runner: Runner,
+        runner: AnyRunner,
         interval: float,
         clock: Callable[[], float],
         publish: Callable[[str, Snapshot], None],
@@ -215,7 +216,7 @@ class _Worker:
         return False
 
 
-def _intakes(runner: Runner) -> Iterator[Intake]:
+def _intakes(runner: AnyRunner) -> Iterator[Intake]:
     for source in (runner.model.predictions, runner.model.labels):
         if source is not None and source.name in runner.spools:
             yield Intake(runner.model, source, runner.spools[source.name])
