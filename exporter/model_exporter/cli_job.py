@@ -30,6 +30,13 @@ def add_serve(commands: "Commands") -> None:
     """Add `serve`."""
     command = commands.add_parser("serve", help="evaluate on a clock and serve /metrics")
     command.add_argument("--config", type=Path, required=True)
+    command.add_argument(
+        "--web.config.file",
+        dest="web_config",
+        type=Path,
+        metavar="FILE",
+        help="TLS, users, headers and rate limit of the port, as node_exporter takes them",
+    )
     command.add_argument("--log-format", default="text", choices=["json", "text"])
     command.set_defaults(run=_serve)
 
@@ -76,7 +83,7 @@ def _serve(options: argparse.Namespace) -> int:
     asked: SimpleQueue[int] = SimpleQueue()  # the one that a signal handler may put into
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda number, _: _note(asked, number))
-    service = Service(options.config)
+    service = Service(options.config, web_config=options.web_config)
     service.start()
     while asked.get() == signal.SIGHUP:
         try:
