@@ -2,11 +2,12 @@
 
 ::
 
-    catalogue  records  errors            standard library only
+    catalogue  records  errors  web       standard library only
        ^
     scores  estimates  drift  baseline    numpy, scipy; no clock, no log, no files but baseline's
        ^             ^
-    sidecar -> integrations   job         the sidecar: prometheus_client and numpy
+    sidecar -> integrations   job         the sidecar: prometheus_client and numpy, and
+                                          evaluation (over scores and drift) at first use
        ^             ^
     cli  demo        bundle -> catalogue only
 """
@@ -38,12 +39,14 @@ OURS: dict[str, set[str]] = {
     "estimates": {*STATISTICS, "reference_errors", "scores"},
     "comparison": {*STATISTICS, "scores"},
     "drift": {*STATISTICS, "baseline"},
+    "evaluation": {*STATISTICS, "catalogue", "drift", "scores"},
     "baseline": {*STATISTICS, "baseline_quality", *BASELINE_PARTS},
     "baseline_quality": {*STATISTICS, "estimates", *BASELINE_PARTS, "scores"},
-    "sidecar": FOUNDATION,
+    "web": {"errors"},
+    "sidecar": {*FOUNDATION, "evaluation", "web"},
     "integrations": {*FOUNDATION, "sidecar"},
     "testing": {"sidecar"},
-    "job": {*FOUNDATION, "comparison", "scores", "estimates", "drift", "reference_errors"},
+    "job": {*FOUNDATION, "web", "comparison", "scores", "estimates", "drift", "reference_errors"},
     "bundle": {"catalogue"},
     "demo": {*FOUNDATION, "scores", "drift", "sidecar", "job", "bundle", "demo"},
     "cli": {*FOUNDATION, "scores", "drift", "sidecar", "job", "bundle", "demo", "cli_job"},
@@ -65,8 +68,10 @@ THEIRS: dict[str, set[str]] = {
     "estimates": {"numpy"},
     "comparison": {"numpy", "scipy"},
     "drift": {"numpy", "scipy"},
+    "evaluation": {"matplotlib", "numpy"},
     "baseline": {"numpy"},
     "baseline_quality": {"numpy"},
+    "web": set(),
     "sidecar": {"numpy", "prometheus_client"},
     "testing": {"numpy", "prometheus_client"},
     "__init__": set(),
@@ -86,7 +91,8 @@ FRAMEWORKS: dict[str, set[str]] = {
 """What a file of `integrations` may import of others': whoever uses Flask has no Django."""
 
 LAZY: dict[str, set[str]] = {
-    "sidecar": {"bcrypt", "opentelemetry", "pyarrow", "yaml"},
+    "sidecar": {"opentelemetry", "pyarrow"},
+    "web": {"bcrypt", "yaml"},
     "baseline_quality": {"estimates", "scores"},
 }
 """What may be imported inside functions only, so that who does not need it does not pay."""

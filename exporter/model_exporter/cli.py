@@ -1,6 +1,7 @@
 """The command line: the only reader of argv."""
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 EXIT_REFUSED = 2
+EXIT_BROKEN_PIPE = 141
+"""As a shell tells of a command that SIGPIPE ended."""
 EXTRA = "this command needs more packages: pip install 'model-exporter[{extra}]' ({missing})"
 
 
@@ -28,7 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:  # the process is ours
         log_uncaught()
     try:
-        return int(options.run(options))
+        status = int(options.run(options))
+        sys.stdout.flush()
+        return status
     except ModelExporterError as error:
         print(f"model-exporter: {redact(str(error))}", file=sys.stderr)
         return EXIT_REFUSED
@@ -38,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         hint = EXTRA.format(extra=options.extra, missing=error)
         print(f"model-exporter: {hint}", file=sys.stderr)
         return EXIT_REFUSED
+    except BrokenPipeError:  # of `| head`: nobody reads on, nor what Python flushes at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
     except KeyboardInterrupt:
         return 130
 
@@ -226,7 +234,3 @@ def _bundle(options: argparse.Namespace) -> int:
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
-
-
-if __name__ == "__main__":
-    sys.exit(main())
