@@ -1,5 +1,6 @@
 """The chart, rendered by the real Helm."""
 
+import functools
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -46,12 +47,16 @@ def run() -> Callable[..., subprocess.CompletedProcess[str]]:
 def render(run: Callable, require_tool: Callable) -> Callable[..., Objects]:
     """Return the objects of a values file, with further options of `helm template`."""
 
+    @functools.cache
+    def text(*words: str | Path) -> str:
+        done = run(require_tool("helm"), "template", "release", CHART, *words)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def call(values: str | Path, *options: str | Path) -> Objects:
         path = CHART / f"ci/{values}-values.yaml" if isinstance(values, str) else values
-        words = ("template", "release", CHART, "--namespace", "models", "--values", path)
-        done = run(require_tool("helm"), *words, *options)
-        assert done.returncode == 0, done.stderr
-        return [document for document in yaml.safe_load_all(done.stdout) if document]
+        rendered = text("--namespace", "models", "--values", path, *options)
+        return [document for document in yaml.load_all(rendered, yaml.CSafeLoader) if document]
 
     return call
 

@@ -1,12 +1,16 @@
 """What the chart installs: one restricted pod, its configuration, its service, and no more."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
 import model_exporter
 from model_exporter import Baseline
@@ -171,6 +175,49 @@ def test_a_changed_configuration_is_a_new_pod(render: Render, only: Callable) ->
     }
     assert len(sums) == 3
     assert checksum("--set", "service.port=80") in sums
+
+
+def test_arguments_are_those_of_the_command(case: Path, render: Render) -> None:
+    for pod in pods(render(case))[:1]:
+        words = pod["containers"][0].get("args", [])
+        code = "import sys; from model_exporter.cli import main; sys.exit(main(sys.argv[1:]))"
+        done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+        assert "unrecognized arguments" not in done.stderr
+        assert "exporter.yml" in done.stderr
+
+
+def test_probes_of_a_guarded_port_only_connect(render: Render, only: Callable) -> None:
+    pod = only(render("operators"), "StatefulSet")["spec"]["template"]["spec"]
+    job = pod["containers"][0]
+    assert "--web.config.file=/run/web/web.yml" in job["args"]
+    for name in ("livenessProbe", "readinessProbe"):
+        assert job[name]["tcpSocket"] == {"port": "metrics"}
+        assert "httpGet" not in job[name]
+    (secret,) = [volume["secret"] for volume in pod["volumes"] if volume["name"] == "web"]
+    assert secret["secretName"] == "exporter-web"
+
+
+@pytest.mark.parametrize("values", ["minimal", "operators"])
+def test_helm_test_tells_a_job_from_none(values: str, render: Render, only: Callable) -> None:
+    """The command of its pod, run here against a job's page, another page and nothing."""
+    (container,) = only(render(values), "Pod")["spec"]["containers"]
+    command = [sys.executable, *container["command"][1:-2], "127.0.0.1"]
+
+    def status(port: int) -> int:
+        words = [*command, str(port)]
+        environment = os.environ | {"no_proxy": "*"}
+        return subprocess.run(words, capture_output=True, env=environment).returncode
+
+    registry = CollectorRegistry()
+    server, thread = start_http_server(0, addr="127.0.0.1", registry=registry)
+    guarded = values == "operators"
+    assert (status(server.server_port) == 0) == guarded
+    Gauge("model_exporter_build_info", "Constant 1.", registry=registry)
+    assert status(server.server_port) == 0
+    server.shutdown()
+    server.server_close()
+    thread.join()
+    assert status(server.server_port) != 0
 
 
 def test_network_policy_lets_the_test_of_the_release_in(render: Render, only: Callable) -> None:

@@ -1,3 +1,12 @@
+{{/* A probe has no user or certificate to show: where the port asks for one, it only connects. */}}
+{{- define "model-exporter.probe" -}}
+{{- if (first .).Values.webConfig.existingSecret -}}
+tcpSocket: {port: metrics}
+{{- else -}}
+httpGet: {path: {{ last . }}, port: metrics}
+{{- end }}
+{{- end }}
+
 {{/* The pod of the job, the same with and without a volume for its state. */}}
 {{- define "model-exporter.podTemplate" -}}
 metadata:
@@ -33,6 +42,9 @@ spec:
       args:
         - serve
         - --config=/etc/model-exporter/exporter.yml
+        {{- if .Values.webConfig.existingSecret }}
+        - --web.config.file=/run/web/{{ .Values.webConfig.key }}
+        {{- end }}
         {{- with .Values.extraArgs }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
@@ -49,10 +61,10 @@ spec:
           containerPort: 9920
           protocol: TCP
       livenessProbe:
-        httpGet: {path: /-/healthy, port: metrics}
+        {{- include "model-exporter.probe" (list . "/-/healthy") | nindent 8 }}
         {{- toYaml .Values.livenessProbe | nindent 8 }}
       readinessProbe:
-        httpGet: {path: /-/ready, port: metrics}
+        {{- include "model-exporter.probe" (list . "/-/ready") | nindent 8 }}
         {{- toYaml .Values.readinessProbe | nindent 8 }}
       {{- with .Values.resources }}
       resources:
@@ -64,6 +76,9 @@ spec:
         - {name: config, mountPath: /etc/model-exporter, readOnly: true}
         - {name: state, mountPath: /var/lib/model-exporter}
         - {name: tmp, mountPath: /tmp}
+        {{- if .Values.webConfig.existingSecret }}
+        - {name: web, mountPath: /run/web, readOnly: true}
+        {{- end }}
         {{- range .Values.secretMounts }}
         - {name: {{ printf "secret-%s" .name | trunc 63 | trimSuffix "-" }}, mountPath: /run/secrets/{{ .name }}, readOnly: true}
         {{- end }}
@@ -79,6 +94,10 @@ spec:
         name: {{ include "model-exporter.fullname" . }}
     - name: tmp
       emptyDir: {}
+    {{- with .Values.webConfig.existingSecret }}
+    - name: web
+      secret: {secretName: {{ . }}, defaultMode: 0440}
+    {{- end }}
     {{- range .Values.secretMounts }}
     - name: {{ printf "secret-%s" .name | trunc 63 | trimSuffix "-" }}
       secret: {secretName: {{ .name }}, defaultMode: 0440}
