@@ -54,7 +54,7 @@ MISTAKES = {
     "configuration among the files": (["files.exporter\\.yml=x"], "give it as `config`"),
     "unknown alert": (
         ["prometheusRule.enabled=true", "prometheusRule.disabled={ModelDwon}"],
-        'there is no alert "ModelDwon"; there are ModelDown,',
+        'there is no alert "ModelDwon"; there are Model',
     ),
     "nobody to alert": (
         ["alertmanagerConfig.enabled=true"],
