@@ -1,6 +1,7 @@
 """The files that start the stack agree with each other; no container is started here."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +106,10 @@ def test_our_containers_cannot_write_but_to_their_volumes(compose: dict[str, Any
 def test_compose_accepts_it(root: Path, run: Any, require_tool: Any) -> None:
     """The loader of Docker Compose itself, a Go module."""
     done = run(require_tool("go"), "run", LOADER, root / "compose.yaml")
-    if "go: " in done.stderr and "reading https://" in done.stderr:
-        pytest.skip(f"{LOADER} cannot be fetched: {done.stderr}")
+    said = done.stderr.strip().rpartition("\n")[2]
+    unreachable = done.returncode != 0 and said.startswith("go: ")
+    if unreachable and os.environ.get("REQUIRE_TOOLS") != "1":
+        pytest.skip(f"{LOADER} cannot be fetched: {said}")
     assert done.returncode == 0, done.stderr
     assert yaml.safe_load(done.stdout)["services"].keys() == {
         *("demo", "exporter", "prometheus", "alertmanager", "grafana")

@@ -1,6 +1,7 @@
 """The chart, rendered by the real Helm."""
 
 import functools
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -78,4 +79,6 @@ def custom_resources(require_tool: Callable) -> list[dict[str, Any]]:
     try:
         return definitions(require_tool("go"))
     except OSError as error:
+        if os.environ.get("REQUIRE_TOOLS") == "1":
+            raise
         pytest.skip(str(error))
