@@ -76,8 +76,9 @@ def dashboard(
     variables: Sequence[Json],
     annotations: Sequence[Json],
     rows: Iterable[Row],
+    since: str = "now-24h",
 ) -> Json:
-    """Return a dashboard ready to be written as JSON."""
+    """Return a dashboard ready to be written as JSON; `since` is where its time range begins."""
     return {
         "annotations": {"list": list(annotations)},
         "description": description,
@@ -90,7 +91,7 @@ def dashboard(
         "schemaVersion": SCHEMA_VERSION,
         "tags": ["model-exporter"],
         "templating": {"list": list(variables)},
-        "time": {"from": "now-24h", "to": "now"},
+        "time": {"from": since, "to": "now"},
         "timepicker": {},
         "timezone": "browser",
         "title": title,

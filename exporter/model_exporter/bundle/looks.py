@@ -152,3 +152,8 @@ def ordered(*, rename: Mapping[str, str], sort: str, hide: Sequence[str] = ()) -
         {"id": "sortBy", "options": {"fields": {}, "sort": [{"desc": False, "field": sort}]}},
         organized(rename=rename, hide=[*times, *hide, *([] if sort in rename else [sort])]),
     ]
+
+
+def linked(links: Sequence[Json]) -> Json:
+    """Return the field options that let every series lead somewhere."""
+    return override("/.*/", {"links": list(links)}, regexp=True)

@@ -24,8 +24,18 @@ def top(expr: str, rank: str, *, by: str, lines: int = LINES, best: str = "topk"
 
 def top_gauge(selector: str, *, by: str, lines: int = LINES) -> str:
     """Return the gauges whose maximum in the time range is greatest."""
+    return _top_gauge(f"max by ({by}) ({selector})", selector, by=by, lines=lines)
+
+
+def top_state(selector: str, *, by: str, lines: int) -> str:
+    """Return the same of states: what was between two points of a timeline shows, too."""
+    expr = f"max by ({by}) (max_over_time({selector}[$__rate_interval]))"
+    return _top_gauge(expr, selector, by=by, lines=lines)
+
+
+def _top_gauge(expr: str, selector: str, *, by: str, lines: int) -> str:
     return top(
-        f"max by ({by}) ({selector})",
+        expr,
         f"max by ({by}) (max_over_time({selector}[$__range] @ end()))",
         by=by,
         lines=lines,
@@ -34,8 +44,18 @@ def top_gauge(selector: str, *, by: str, lines: int = LINES) -> str:
 
 def lowest_gauge(selector: str, *, by: str, lines: int = LINES) -> str:
     """Return the gauges whose minimum in the time range is least."""
+    return _lowest_gauge(f"min by ({by}) ({selector})", selector, by=by, lines=lines)
+
+
+def lowest_state(selector: str, *, by: str, lines: int) -> str:
+    """Return the same of states: what was between two points of a timeline shows, too."""
+    expr = f"min by ({by}) (min_over_time({selector}[$__rate_interval]))"
+    return _lowest_gauge(expr, selector, by=by, lines=lines)
+
+
+def _lowest_gauge(expr: str, selector: str, *, by: str, lines: int) -> str:
     return top(
-        f"min by ({by}) ({selector})",
+        expr,
         f"min by ({by}) (min_over_time({selector}[$__range] @ end()))",
         by=by,
         lines=lines,

@@ -12,5 +12,6 @@ DASHBOARD = dashboard(
     description="What the predictions of one model are worth, and what the business counts.",
     variables=[*ONE_MODEL, SEGMENT],
     annotations=ANNOTATIONS,
+    since="now-7d",
     rows=[business.VALUE, business.MEASURES, business.SEGMENT],
 )

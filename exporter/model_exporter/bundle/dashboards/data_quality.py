@@ -14,6 +14,7 @@ DASHBOARD = dashboard(
     ),
     variables=[*ONE_VERSION, FEATURE],
     annotations=ANNOTATIONS,
+    since="now-7d",
     rows=[
         data_quality.NOW,
         data_quality.LOG,

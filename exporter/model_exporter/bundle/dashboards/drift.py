@@ -21,6 +21,7 @@ DASHBOARD = dashboard(
     ),
     variables=[*ONE_VERSION, FEATURE],
     annotations=ANNOTATIONS,
+    since="now-7d",
     rows=[
         drift_now.ROW,
         drifted.ROW,

@@ -23,6 +23,7 @@ DASHBOARD = dashboard(
     ),
     variables=[*ONE_VERSION, SEGMENT],
     annotations=ANNOTATIONS,
+    since="now-7d",
     rows=[
         scorecard.ROW,
         classification.ROW,

@@ -14,5 +14,6 @@ DASHBOARD = dashboard(
     ),
     variables=[*ONE_MODEL, SCORE],
     annotations=ANNOTATIONS,
+    since="now-7d",
     rows=[version_traffic.ROW, version_difference.ROW, version_outputs.ROW],
 )

@@ -3,7 +3,7 @@
 from model_exporter.bundle import links, queries
 from model_exporter.bundle.charts import alert_list, state_timeline
 from model_exporter.bundle.grafana import Query, Row
-from model_exporter.bundle.looks import FIRING, NO_RULES, override
+from model_exporter.bundle.looks import FIRING, NO_RULES, linked
 from model_exporter.bundle.selectors import MODEL
 
 STATES = state_timeline(
@@ -12,7 +12,7 @@ STATES = state_timeline(
     " time range. A model without alerts is green; a gap means that nobody scraped it.",
     queries=[
         Query(
-            queries.top_gauge(
+            queries.top_state(
                 f"model_target:model_alerts_firing:severity{{{MODEL}}}", by="model_name", lines=20
             ),
             "{{model_name}}",
@@ -22,7 +22,7 @@ STATES = state_timeline(
     empty=NO_RULES,
     width=16,
     height=9,
-    overrides=[override("/.*/", {"links": links.to_model(links.MODEL_OF_SERIES)}, regexp=True)],
+    overrides=[linked(links.to_model(links.MODEL_OF_SERIES))],
 )
 
 ROW = Row(

@@ -16,7 +16,7 @@ ROW = Row(
             " first.",
             queries=[
                 Query(
-                    queries.lowest_gauge(f"up{{{TARGET}}}", by="job, instance", lines=30),
+                    queries.lowest_state(f"up{{{TARGET}}}", by="job, instance", lines=30),
                     "{{job}} {{instance}}",
                 )
             ],

@@ -2,26 +2,12 @@
 
 from model_exporter.bundle import links, queries
 from model_exporter.bundle.grafana import Panel, Query, Row
-from model_exporter.bundle.looks import (
-    FEATURE_LEGEND,
-    NO_DRIFT,
-    NO_JOB,
-    NOTHING_WRONG,
-    override,
-)
+from model_exporter.bundle.looks import FEATURE_LEGEND, NO_DRIFT, NO_JOB, NOTHING_WRONG, linked
 from model_exporter.bundle.panels import stat, timeseries
 from model_exporter.bundle.selectors import MODEL, VERSION, WHOLE, WINDOWED
 
-CHOOSE = override(
-    "/.*/",
-    {
-        "links": [
-            links.link(
-                "This feature", links.DATA_QUALITY, links.SAME_MODEL + links.FEATURE_OF_SERIES
-            )
-        ]
-    },
-    regexp=True,
+CHOOSE = linked(
+    [links.link("This feature", links.DATA_QUALITY, links.SAME_MODEL + links.FEATURE_OF_SERIES)]
 )
 NO_VALUES = "No baseline: without ModelMonitor(..., baseline=...) no feature is watched"
 NO_RANGE = "No values: numeric features of the baseline need log_features=[...] of ModelMonitor"

@@ -10,6 +10,7 @@ from model_exporter.bundle.looks import (
     DRIFTED,
     NO_DRIFT,
     NOT_TESTED,
+    linked,
     merged,
     override,
 )
@@ -40,17 +41,7 @@ STATES = state_timeline(
     width=14,
     height=12,
     overrides=[
-        override(
-            "/.*/",
-            {
-                "links": [
-                    links.link(
-                        "This feature", links.DRIFT, links.SAME_MODEL + links.FEATURE_OF_SERIES
-                    )
-                ]
-            },
-            regexp=True,
-        )
+        linked([links.link("Its bins", links.DRIFT, links.SAME_MODEL + links.FEATURE_OF_SERIES)])
     ],
 )
 
@@ -96,9 +87,7 @@ MOST_DRIFTED = table(
             "Feature",
             {
                 "links": [
-                    links.link(
-                        "This feature", links.DRIFT, links.SAME_MODEL + links.FEATURE_OF_CELL
-                    )
+                    links.link("Its bins", links.DRIFT, links.SAME_MODEL + links.FEATURE_OF_CELL)
                 ]
             },
         ),

@@ -16,7 +16,7 @@ SOURCES = state_timeline(
     " failed most recently first.",
     queries=[
         Query(
-            queries.lowest_gauge(f"model_source_up{{{MODEL}}}", by=BY, lines=30),
+            queries.lowest_state(f"model_source_up{{{MODEL}}}", by=BY, lines=30),
             LEGEND,
         )
     ],

@@ -1,6 +1,6 @@
 """Judgement: quality, drift and labels of the models that stand out."""
 
-from model_exporter.bundle import queries
+from model_exporter.bundle import links, queries
 from model_exporter.bundle.grafana import Query, Row
 from model_exporter.bundle.looks import (
     BELOW_ZERO,
@@ -8,9 +8,12 @@ from model_exporter.bundle.looks import (
     NO_EXPECTATIONS,
     NO_LABELS,
     VERSION_LEGEND,
+    linked,
 )
 from model_exporter.bundle.panels import timeseries
 from model_exporter.bundle.selectors import FEATURE_DRIFT, PER_MODEL, WHOLE
+
+LEAD = linked(links.to_model(links.VERSION_OF_SERIES))
 
 ROW = Row(
     "Quality, drift, labels",
@@ -30,6 +33,7 @@ ROW = Row(
                 )
             ],
             empty=NO_EXPECTATIONS,
+            overrides=[LEAD],
             marks=BELOW_ZERO,
         ),
         timeseries(
@@ -49,6 +53,7 @@ ROW = Row(
                 )
             ],
             empty=NO_DRIFT,
+            overrides=[LEAD],
         ),
         timeseries(
             "Least label coverage",
@@ -62,6 +67,7 @@ ROW = Row(
                 )
             ],
             empty=NO_LABELS,
+            overrides=[LEAD],
             top=1,
         ),
     ],

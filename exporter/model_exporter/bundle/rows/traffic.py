@@ -1,10 +1,12 @@
 """Traffic, errors and latency of the models that stand out."""
 
-from model_exporter.bundle import queries, thresholds
+from model_exporter.bundle import links, queries, thresholds
 from model_exporter.bundle.grafana import Query, Row
-from model_exporter.bundle.looks import NO_PREDICTIONS, VERSION_LEGEND, steps
+from model_exporter.bundle.looks import NO_PREDICTIONS, VERSION_LEGEND, linked, steps
 from model_exporter.bundle.panels import timeseries
 from model_exporter.bundle.selectors import PER_MODEL, VERSION
+
+LEAD = linked(links.to_model(links.VERSION_OF_SERIES))
 
 BUSIEST = timeseries(
     "Busiest models",
@@ -16,6 +18,7 @@ BUSIEST = timeseries(
         )
     ],
     empty=NO_PREDICTIONS,
+    overrides=[LEAD],
 )
 MOST_FAILING = timeseries(
     "Most failing models",
@@ -33,6 +36,7 @@ MOST_FAILING = timeseries(
         )
     ],
     empty=NO_PREDICTIONS,
+    overrides=[LEAD],
     marks=steps((thresholds.ERROR_RATIO, "red")),
 )
 SLOWEST = timeseries(
@@ -48,6 +52,7 @@ SLOWEST = timeseries(
         )
     ],
     empty=NO_PREDICTIONS,
+    overrides=[LEAD],
 )
 
 ROW = Row("Traffic, errors, latency", [BUSIEST, MOST_FAILING, SLOWEST])

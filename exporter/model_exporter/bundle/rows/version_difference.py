@@ -94,7 +94,7 @@ WORSE_OVER_TIME = state_timeline(
     " on 100 rows or more; of the twenty pairs of version and score that were worst.",
     queries=[
         Query(
-            queries.top_gauge(
+            queries.top_state(
                 f"model_version_worse{{{WINDOWED}}}", by="model_version, score", lines=20
             ),
             "{{model_version}} {{score}}",
