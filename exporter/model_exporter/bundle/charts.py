@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from model_exporter.bundle.grafana import Json, Panel, Query
-from model_exporter.bundle.looks import steps
+from model_exporter.bundle.looks import SINGLE, steps
 from model_exporter.bundle.panels import LIST_LEGEND
 
 
@@ -70,7 +70,7 @@ def curve(
         empty=empty,
         width=width,
         height=9,
-        defaults={"color": {"mode": "palette-classic"}, "max": 1, "min": 0},
+        defaults={"color": SINGLE, "max": 1, "min": 0},
         custom={"drawStyle": "line", "lineWidth": 2, "showPoints": "always"},
         options={
             "legend": LIST_LEGEND,

@@ -79,6 +79,12 @@ def override(name: str, properties: Mapping[str, Any], *, regexp: bool = False) 
     }
 
 
+def fixed(colour: str) -> Json:
+    """Return the colour of a field that does not depend on its place."""
+    return {"fixedColor": colour, "mode": "fixed"}
+
+
+SINGLE = fixed("blue")
 _UNSEEN = {"legend": True, "tooltip": False, "viz": False}
 
 BAND = (
@@ -101,6 +107,13 @@ BOUND_STYLE = override(
     regexp=True,
 )
 """The ends of an interval are dotted where lines share a panel: bands would hide each other."""
+
+REFERENCE_COLOURS = (
+    override("/^(baseline|perfect)$/", {"color": fixed("text")}, regexp=True),
+    override("/^expected /", {"color": fixed("red")}, regexp=True),
+    override("labelled so far", {"color": fixed("orange")}),
+)
+"""What a single line is held against; the line and its band are blue."""
 
 REFERENCE_STYLE = override(
     "/^(.* )?(baseline|critical|expected (min|max)|perfect)$/",

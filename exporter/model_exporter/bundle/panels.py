@@ -33,12 +33,13 @@ def timeseries(
     lowest: float | None = 0,
     top: float | None = None,
     points: int | None = None,
+    colour: Json | None = None,
     overrides: Sequence[Json] = (),
 ) -> Panel:
     """Return lines over time.
 
-    `marks` draws threshold lines, `lowest` and `top` bound the axis softly, and `stacked` is
-    Grafana's mode of stacking: normal or percent.
+    `marks` draws threshold lines, `lowest` and `top` bound the axis softly, `stacked` is Grafana's
+    mode of stacking: normal or percent, and `colour` is that of lines without one of their own.
     """
     custom: dict[str, Any] = {
         "drawStyle": "line",
@@ -49,7 +50,7 @@ def timeseries(
     }
     if stacked:
         custom["stacking"] = {"group": "A", "mode": stacked}
-    defaults: dict[str, Any] = {"color": {"mode": "palette-classic"}}
+    defaults: dict[str, Any] = {"color": colour or {"mode": "palette-classic"}}
     if marks:
         defaults["thresholds"] = marks
         custom["thresholdsStyle"] = {"mode": "dashed"}

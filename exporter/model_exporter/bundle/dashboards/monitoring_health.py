@@ -18,5 +18,6 @@ DASHBOARD = dashboard(
         health_of_job.EVALUATING,
         health_of_servers.ROW,
         cost.ROW,
+        cost.SERIES,
     ],
 )

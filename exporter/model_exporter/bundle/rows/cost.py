@@ -22,7 +22,7 @@ ROW = Row(
             ],
             states=UP,
             empty=NO_TARGETS,
-            width=6,
+            width=8,
         ),
         timeseries(
             "Scrape time",
@@ -36,7 +36,7 @@ ROW = Row(
                 )
             ],
             empty=NO_TARGETS,
-            width=6,
+            width=8,
         ),
         timeseries(
             "Series by target",
@@ -51,8 +51,14 @@ ROW = Row(
                 )
             ],
             empty=NO_TARGETS,
-            width=6,
+            width=8,
         ),
+    ],
+)
+
+SERIES = Row(
+    "Series by model (open when needed: the query counts every series)",
+    [
         bar_gauge(
             "Series by model",
             "Series of every model, the ten with most: segments, classes, features, bins and"
@@ -63,7 +69,8 @@ ROW = Row(
                 "{{model_name}}",
             ),
             empty=NO_TARGETS,
-            width=6,
+            width=24,
         ),
     ],
+    collapsed=True,
 )

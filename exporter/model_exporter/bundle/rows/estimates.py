@@ -1,7 +1,7 @@
 """Estimates: quality before labels come, and how far off the estimates were."""
 
 from model_exporter.bundle.grafana import Panel, Query, Row
-from model_exporter.bundle.looks import BAND, NO_LABELS
+from model_exporter.bundle.looks import BAND, NO_LABELS, REFERENCE_COLOURS, SINGLE
 from model_exporter.bundle.panels import timeseries
 from model_exporter.bundle.selectors import WHOLE
 
@@ -26,7 +26,8 @@ def _beside(
         ],
         empty=f"{NO_ESTIMATE}; {only}",
         lowest=None,
-        overrides=BAND,
+        colour=SINGLE,
+        overrides=[*BAND, *REFERENCE_COLOURS],
     )
 
 

@@ -6,6 +6,7 @@ from model_exporter.bundle.looks import (
     BAND,
     COLOURED_CELL,
     NO_LABELS,
+    REFERENCE_COLOURS,
     REFERENCE_STYLE,
     joined,
     merged,
@@ -115,7 +116,7 @@ CALIBRATION = curve(
         sort="Value #A",
         hide=["bin"],
     ),
-    overrides=[*BAND, REFERENCE_STYLE],
+    overrides=[*BAND, REFERENCE_STYLE, *REFERENCE_COLOURS],
 )
 
 ROW = Row("Where it is wrong", [CONFUSION, CLASSES, CALIBRATION])

@@ -1,7 +1,7 @@
 """One score over time: its line in the band of its interval, its baseline and its bounds."""
 
 from model_exporter.bundle.grafana import Panel, Query
-from model_exporter.bundle.looks import BAND, REFERENCE_STYLE
+from model_exporter.bundle.looks import BAND, REFERENCE_COLOURS, REFERENCE_STYLE, SINGLE
 from model_exporter.bundle.panels import timeseries
 from model_exporter.bundle.selectors import MODEL, VERSION, WHOLE
 
@@ -38,5 +38,6 @@ def score(
         empty=empty,
         width=width,
         lowest=None,
-        overrides=[*BAND, REFERENCE_STYLE],
+        colour=SINGLE,
+        overrides=[*BAND, REFERENCE_STYLE, *REFERENCE_COLOURS],
     )
