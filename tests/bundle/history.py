@@ -41,6 +41,7 @@ OF_PROMETHEUS = {
     },
     "model_target:model_alerts_firing:count": {"model_name": "churn"},
     "model_target:model_alerts_firing:severity": {"model_name": "churn"},
+    "model_alert:model_alerts_firing:start_timestamp_seconds": {"model_name": "churn"},
     "up": {},
     "scrape_duration_seconds": {},
     "scrape_samples_post_metric_relabeling": {},

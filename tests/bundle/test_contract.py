@@ -12,6 +12,7 @@ from model_exporter.bundle.dashboards import DASHBOARDS
 from model_exporter.catalogue import BY_NAME, FAMILIES, Kind
 
 OF_TARGETS = {"job", "instance", "namespace", "pod"}
+OF_ALERTS = {"alertname", "alertstate", "severity", "category"}
 OF_PROMETHEUS = {
     "up": OF_TARGETS,
     "scrape_duration_seconds": OF_TARGETS,
@@ -21,11 +22,12 @@ OF_PROMETHEUS = {
     "process_open_fds": OF_TARGETS,
     "process_max_fds": OF_TARGETS,
     "model_.+": {"model_name", *OF_TARGETS},
-    "ALERTS": {"alertname", "alertstate", "severity", "category", "model_name", *OF_TARGETS},
+    "ALERTS": {"model_name", *OF_ALERTS, *OF_TARGETS},
+    "ALERTS_FOR_STATE": {"model_name", *OF_ALERTS, *OF_TARGETS},
     "prometheus_notifications_alertmanagers_discovered": set(),
 }
 CATALOGUED_LABELS = {label for family in FAMILIES for label in family.labels}
-LABELS = CATALOGUED_LABELS | OF_TARGETS | {"le", "alertname", "severity", "category"}
+LABELS = CATALOGUED_LABELS | OF_TARGETS | OF_ALERTS | {"le"}
 
 
 def served_labels(name: str, recorded: dict[str, str], promql: SimpleNamespace) -> set[str] | None:
@@ -38,7 +40,9 @@ def served_labels(name: str, recorded: dict[str, str], promql: SimpleNamespace) 
             return {*family.labels, *OF_TARGETS, *({"le"} if suffix == "_bucket" else ())}
     if name in recorded:
         sources = [name, *(s.name for s in promql.selectors(recorded[name]) if s.name in recorded)]
-        return set().union(*(promql.grouping_labels(recorded[one]) for one in sources)) or LABELS
+        grouped = set().union(*(promql.grouping_labels(recorded[one]) for one in sources))
+        added = set(re.findall(r'"(\w+)", "all"', recorded[name]))
+        return (grouped | added) or LABELS
     return OF_PROMETHEUS.get(name)
 
 

@@ -183,28 +183,3 @@ def heatmap(
         },
         result="heatmap",
     )
-
-
-def alert_list(title: str, description: str, *, width: int = 8, height: int = 8) -> Panel:
-    """Return Grafana's list of the alerts about the chosen models."""
-    return Panel(
-        kind="alertlist",
-        title=title,
-        description=description,
-        unit="none",
-        queries=[],
-        empty="nothing fires",
-        width=width,
-        height=height,
-        options={
-            "alertInstanceLabelFilter": '{model_name=~"${model_name:pipe}"}',
-            "alertName": "Model",
-            "dashboardAlerts": False,
-            "groupBy": [],
-            "groupMode": "default",
-            "maxItems": 50,
-            "sortOrder": 3,
-            "stateFilter": {"firing": True, "pending": True},
-            "viewMode": "list",
-        },
-    )

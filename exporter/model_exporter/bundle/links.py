@@ -24,6 +24,7 @@ OF_A_MODEL = (
 MODEL_OF_ROW = "&var-model_name=${__data.fields.Model}&var-model_version=${__data.fields.Version}"
 MODEL_OF_SERIES = "&var-model_name=${__field.labels.model_name}"
 VERSION_OF_SERIES = f"{MODEL_OF_SERIES}&var-model_version=${{__field.labels.model_version}}"
+MODEL_OF_CELL = "&var-model_name=${__value.raw}"
 FEATURE_OF_CELL = "&var-feature=${__value.raw}"
 FEATURE_OF_SERIES = "&var-feature=${__field.labels.feature}"
 SAME_MODEL = "&${model_name:queryparam}&${model_version:queryparam}"

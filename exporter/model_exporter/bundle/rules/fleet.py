@@ -1,13 +1,14 @@
-"""What fires about each model, beside each target that serves it.
+"""What fires about each model, with the labels that dashboards are filtered by.
 
-`ALERTS` has no `instance`, and some alerts have no `job`: dashboards could not be filtered by
-either. Alerts of models of one name in several namespaces are counted together.
+`ALERTS` has no `instance`, and some alerts have no `job`. Numbers about a model stand beside each
+target that serves it; alerts of models of one name in several namespaces are counted together.
 """
 
 from model_exporter.bundle.rules.rule import Group, Recording
 
 _BY = "namespace, job, instance, model_name"
 _ALERTS = 'ALERTS{alertstate="firing", alertname=~"Model.+", model_name!=""}'
+_EACH = "namespace, job, alertname, severity, category, model_name, model_version, feature, window"
 
 
 def _of_severity(severity: str) -> str:
@@ -56,6 +57,24 @@ FLEET = (
             )
             or
             model_target:model_alerts_firing:none
+        """,
+    ),
+    Recording(
+        record="model_alert:model_alerts_firing:start_timestamp_seconds",
+        why="Since when each alert has been true. Alerts are summed over replicas: they are of"
+        ' instance="all", as all versions together are of model_version="all".',
+        expr=f"""
+            label_replace(
+              label_replace(
+                min by ({_EACH}) (
+                  ALERTS_FOR_STATE{{alertname=~"Model.+", model_name!=""}}
+                  and ignoring (alertstate)
+                  {_ALERTS}
+                ),
+                "instance", "all", "", ""
+              ),
+              "job", "all", "job", ""
+            )
         """,
     ),
 )
