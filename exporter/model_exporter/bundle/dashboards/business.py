@@ -3,7 +3,7 @@
 from model_exporter.bundle import links
 from model_exporter.bundle.annotations import ANNOTATIONS
 from model_exporter.bundle.grafana import dashboard
-from model_exporter.bundle.rows import business
+from model_exporter.bundle.rows import business_measures, business_segments, business_value
 from model_exporter.bundle.variables import ONE_MODEL, SEGMENT
 
 DASHBOARD = dashboard(
@@ -13,5 +13,5 @@ DASHBOARD = dashboard(
     variables=[*ONE_MODEL, SEGMENT],
     annotations=ANNOTATIONS,
     since="now-7d",
-    rows=[business.VALUE, business.MEASURES, business.SEGMENT],
+    rows=[business_value.ROW, business_measures.ROW, business_segments.ROW],
 )

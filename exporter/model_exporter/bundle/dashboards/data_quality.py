@@ -3,7 +3,13 @@
 from model_exporter.bundle import links
 from model_exporter.bundle.annotations import ANNOTATIONS
 from model_exporter.bundle.grafana import dashboard
-from model_exporter.bundle.rows import data_quality, feature_quality
+from model_exporter.bundle.rows import (
+    feature_quality,
+    freshness,
+    logged_values,
+    quality_of_data,
+    served_values,
+)
 from model_exporter.bundle.variables import FEATURE, ONE_VERSION
 
 DASHBOARD = dashboard(
@@ -16,10 +22,10 @@ DASHBOARD = dashboard(
     annotations=ANNOTATIONS,
     since="now-7d",
     rows=[
-        data_quality.NOW,
-        data_quality.LOG,
-        data_quality.SERVERS,
+        quality_of_data.ROW,
+        logged_values.ROW,
+        served_values.ROW,
         feature_quality.ROW,
-        data_quality.FRESHNESS,
+        freshness.ROW,
     ],
 )
