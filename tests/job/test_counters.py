@@ -29,6 +29,7 @@ from model_exporter.job.config import load
 from model_exporter.job.counter_runner import CounterRunner
 from model_exporter.job.once import once
 from model_exporter.job.runner import Stopped
+from model_exporter.job.service import Service
 from model_exporter.job.sources.web import Backoff
 
 START = 1_767_225_600
@@ -312,9 +313,34 @@ def test_a_long_window_is_not_asked_for_at_each_turn(world: tuple[Path, str]) ->
     assert asked == [{"3600000ms", "21600000ms"}, set(), {"3600000ms"}, {"3600000ms", "21600000ms"}]
 
 
-def test_a_server_that_hangs_does_not_hold_up_the_end(
-    world: tuple[Path, str], tmp_path: Path
-) -> None:
+def test_serve(world: tuple[Path, str]) -> None:
+    """The service takes such a model beside others, serves it, and ends while it waits."""
+    directory, url = world
+    with WebServer(Relay(url)) as server:
+        address = server.url.removesuffix("/records")
+        path = configured(directory, "served.yml", predictions=counted(address))
+        document = yaml.safe_load(path.read_text())
+        document |= {"listen": "127.0.0.1:0", "poll_interval": "10ms"}
+        log = {"type": "jsonl", "path": "log.jsonl"}
+        document["models"].append({"name": "logged", "task": "binary", "predictions": log})
+        path.write_text(yaml.safe_dump(document))
+        service = Service(path, clock=lambda: float(END))
+        service.start()
+        try:
+            until(service.ready, "both models are evaluated")
+            found = values(fetch(f"http://127.0.0.1:{service.port}/metrics"))
+            names = {dict(labels).get("model_name") for name, labels in found if "window_" in name}
+            assert names == {"churn", "logged"}
+            assert any(name == "model_drift_psi" for name, _ in found)
+            server.respond = lambda request: request.server.released.wait(30)
+            server.requests.clear()
+            until(lambda: bool(server.requests), "the model waits for an answer")
+        finally:
+            service.stop()
+    assert not any(thread.name == "model-exporter-churn" for thread in threading.enumerate())
+
+
+def test_a_server_that_hangs_does_not_hold_up_the_end(world: tuple[Path, str]) -> None:
     directory, _ = world
     with WebServer(lambda request: request.server.released.wait(30)) as server:
         address = server.url.removesuffix("/records")

@@ -166,7 +166,7 @@ class Runner:
             if batch.file in refused:
                 continue
             try:
-                if config.type not in ("json", "jsonl") and batch.table.num_rows:
+                if config.type not in ("json", "jsonl", "kafka") and batch.table.num_rows:
                     check_batch(columns, batch.table, batch.file)
             except SchemaError as error:
                 if config.type not in READERS:

@@ -56,10 +56,11 @@ def take_credentials(section: Section) -> Credentials:
         section.refuse("give either a token, or a user and a password", key="username")
     if bool(username) != bool(password):
         section.refuse("`username` and `password` or `password_file` belong together")
-    return Credentials(token, username, password, _ca_file(section))
+    return Credentials(token, username, password, take_ca_file(section))
 
 
-def _ca_file(section: Section) -> Path | None:
+def take_ca_file(section: Section) -> Path | None:
+    """Take the key `ca_file`."""
     text = section.text("ca_file", default="", expected="the path of a file of PEM certificates")
     if not text:
         return None
