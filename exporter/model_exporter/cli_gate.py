@@ -1,0 +1,281 @@
+"""The command `gate`: read what is judged, judge it, write the report."""
+
+import argparse
+import contextlib
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from model_exporter.cli_job import instant
+from model_exporter.errors import ConfigError, SourceError
+
+if TYPE_CHECKING:
+    from model_exporter.gate.criteria import Criteria
+    from model_exporter.gate.outcome import Report
+    from model_exporter.gate.series import Labels
+    from model_exporter.gate_file import GateFile, LivePlan, TablePlan
+    from model_exporter.job.config import Config, ModelConfig
+    from model_exporter.job.snapshot import Snapshot
+
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+EXIT_PASS, EXIT_FAIL, EXIT_CANNOT_TELL, EXIT_REFUSED = 0, 1, 2, 3
+SIMPLE = ("task", "label", "id", "candidate", "champion", "champion_table", "margin")
+"""Options of the simplest case, which a configuration has as keys."""
+TIMEOUT_SECONDS = 10
+
+
+def add_gate(commands: "Commands") -> None:
+    """Add `gate`."""
+    command = commands.add_parser(
+        "gate",
+        help="is a candidate fit to replace the champion?",
+        description="Exit status: 0 pass, 1 fail, 2 cannot tell (too few rows), 3 refused: the "
+        "configuration or a file is wrong.",
+    )
+    command.add_argument("table", type=Path, nargs="?", help="Parquet, CSV or JSON Lines file")
+    command.add_argument("--config", type=Path, help="gate.yml: criteria beyond margins of scores")
+    command.add_argument("--task", choices=["binary", "multiclass", "regression"])
+    command.add_argument("--label", help="column (default: label)")
+    command.add_argument("--id", help="column; joins --champion-table, finds duplicates")
+    command.add_argument(
+        "--candidate", metavar="KEY=COLUMN,...", help="prediction=, score= or score.CLASS="
+    )
+    command.add_argument("--champion", metavar="KEY=COLUMN,...", help="the same of the champion")
+    command.add_argument("--champion-table", type=Path, help="where its columns are, if elsewhere")
+    command.add_argument("--baseline", type=Path, help="reference without a champion")
+    command.add_argument("--positive-label", default="1", help="positive class (default: 1)")
+    command.add_argument("--margin", metavar="SCORE=MARGIN,...", help="as accuracy=0.01")
+    command.add_argument("--now", type=instant, help="of live windows (default: the present)")
+    command.add_argument("--state", type=Path, help="of live windows (default: a temporary one)")
+    command.add_argument("--markdown", type=Path, metavar="FILE", help="for a pull request")
+    command.add_argument("--json", type=Path, metavar="FILE")
+    command.add_argument("--junit", type=Path, metavar="FILE")
+    command.set_defaults(run=_gate, refused=EXIT_REFUSED)
+
+
+def _gate(options: argparse.Namespace) -> int:
+    from model_exporter.gate.outcome import Decision
+    from model_exporter.gate.render import text
+    from model_exporter.gate_file import LivePlan
+
+    found = _asked(options)
+    if isinstance(found.plan, LivePlan):
+        report = _judge_live(options, found.plan, found.criteria)
+    else:
+        report = _judge_table(found.plan, found.criteria)
+    _write(options, report)
+    print(text(report), end="")
+    return {
+        Decision.PASS: EXIT_PASS,
+        Decision.FAIL: EXIT_FAIL,
+        Decision.CANNOT_TELL: EXIT_CANNOT_TELL,
+    }[report.decision]
+
+
+def _write(options: argparse.Namespace, report: "Report") -> None:
+    import json
+
+    from model_exporter.gate.junit import junit
+    from model_exporter.gate.render import markdown
+
+    if options.markdown:
+        options.markdown.write_text(markdown(report), "utf-8")
+    if options.json:
+        options.json.write_text(json.dumps(report.to_json(), indent=1) + "\n", "utf-8")
+    if options.junit:
+        options.junit.write_text(junit(report), "utf-8")
+
+
+def _asked(options: argparse.Namespace) -> "GateFile":
+    """Return what the configuration asks, or the options of the simplest case."""
+    from model_exporter.gate_file import LivePlan, load
+
+    if options.config is None:
+        return _simple(options)
+    both = next((name for name in SIMPLE if getattr(options, name) is not None), None)
+    if both is not None:
+        raise ConfigError(
+            f"--{both.replace('_', '-')} and --config are both given; write it into the file"
+        )
+    found = load(options.config)
+    if isinstance(found.plan, LivePlan):
+        if options.table is not None:
+            raise ConfigError(f"{options.config} judges live windows; leave the table out")
+        return found
+    plan = replace(
+        found.plan,
+        path=options.table or found.plan.path,
+        baseline=options.baseline or found.plan.baseline,
+    )
+    return replace(found, plan=plan)
+
+
+def _simple(options: argparse.Namespace) -> "GateFile":
+    from model_exporter.gate.assertion import columns
+    from model_exporter.gate.criteria import Criteria, Data
+    from model_exporter.gate_file import GateFile, TablePlan
+    from model_exporter.records import Task
+
+    for name in ("task", "candidate", "margin"):
+        if getattr(options, name) is None:
+            raise ConfigError(f"--{name} is missing; give it, or --config with a gate.yml")
+    plan = TablePlan(
+        task=Task(options.task),
+        path=options.table,
+        label=options.label or "label",
+        ids=options.id or "",
+        candidate=columns("--candidate", _columns(options.candidate)),
+        champion=columns("--champion", _columns(options.champion)) if options.champion else None,
+        champion_path=options.champion_table,
+        baseline=options.baseline,
+        positive_label=options.positive_label,
+    )
+    margins = {}
+    for name, margin in _pairs(options.margin).items():
+        try:
+            margins[name] = float(margin)
+        except ValueError as error:
+            raise ConfigError(f"--margin {name}={margin}: expected a number") from error
+    return GateFile(plan, Criteria(scores=margins, data=Data()))
+
+
+def _pairs(text: str) -> dict[str, str]:
+    pairs = [part.strip() for part in text.split(",") if part.strip()]
+    wrong = next((part for part in pairs if "=" not in part), None)
+    if wrong is not None:
+        raise ConfigError(f"expected key=value pairs, found {wrong!r}")
+    return dict(part.split("=", 1) for part in pairs)
+
+
+def _columns(text: str) -> dict[str, Any]:
+    pairs = _pairs(text)
+    scores = {
+        key.removeprefix("score."): column
+        for key, column in pairs.items()
+        if key.startswith("score.")
+    }
+    plain = {key: column for key, column in pairs.items() if not key.startswith("score.")}
+    return {**plain, "scores": scores} if scores else plain
+
+
+def _judge_table(plan: "TablePlan", criteria: "Criteria") -> "Report":
+    from model_exporter.gate.run import judge_table
+    from model_exporter.gate.sides import evaluation
+    from model_exporter.gate_file import load_baseline
+    from model_exporter.job.sources import read_table
+
+    if plan.path is None:
+        raise ConfigError("there is no table; name one on the command line or as `table`")
+    found = evaluation(
+        read_table(plan.path),
+        task=plan.task,
+        label=plan.label,
+        candidate=plan.candidate,
+        champion=plan.champion,
+        champion_table=read_table(plan.champion_path) if plan.champion_path else None,
+        baseline=load_baseline(plan.baseline),
+        ids=plan.ids,
+        segments=plan.segments,
+        positive_label=plan.positive_label,
+    )
+    return judge_table(found, criteria)
+
+
+def _judge_live(options: argparse.Namespace, plan: "LivePlan", criteria: "Criteria") -> "Report":
+    from model_exporter.gate.live import Live, judge_live
+    from model_exporter.gate.series import Series
+
+    samples: dict[tuple[str, Labels], float] = {}
+    model = None
+    if plan.config is not None:
+        model, served = _evaluated(options, plan)
+        samples.update(_samples(served))
+    for url in plan.metrics:
+        for sample, value in _scraped(url).items():
+            # Replicas serve the same series, each of its own calls; gauges of one job come once.
+            add = sample[0].endswith(("_bucket", "_sum", "_count", "_total"))
+            samples[sample] = samples.get(sample, 0.0) + value if add else value
+    task = model.task if model else plan.task
+    assert task is not None
+    live = Live(
+        model=plan.model,
+        task=task,
+        window=plan.window,
+        candidate=plan.candidate,
+        champion=plan.champion,
+        baseline=model.baseline(plan.candidate) if model else None,
+    )
+    return judge_live(Series(samples), live, criteria)
+
+
+def _evaluated(options: argparse.Namespace, plan: "LivePlan") -> "tuple[ModelConfig, Snapshot]":
+    """Evaluate the model as of an instant, in a state of its own."""
+    from model_exporter.job.check import check_sources
+    from model_exporter.job.comparison_section import ComparisonConfig
+    from model_exporter.job.config import load
+    from model_exporter.job.progress import Line
+    from model_exporter.job.runner import Runner
+
+    assert plan.config is not None
+    config = load(plan.config)
+    model = _model(config, plan)
+    if plan.champion:
+        compared = ComparisonConfig(champion=plan.champion, challengers=(plan.candidate,))
+        model = replace(model, comparison=compared)
+    check_sources(replace(config, models=(model,)))
+    now = time.time_ns() // 1_000 if options.now is None else options.now
+    with contextlib.ExitStack() as stack:
+        state = options.state or Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="model-exporter-"))
+        )
+        runner = stack.enter_context(Runner(model, state, line=Line(sys.stderr)))
+        snapshot = runner.turn(now, final=True)
+        if runner.failures:
+            raise SourceError("; ".join(runner.failures))
+        return model, snapshot
+
+
+def _model(config: "Config", plan: "LivePlan") -> "ModelConfig":
+    names = [model.name for model in config.models]
+    if plan.model not in names:
+        raise ConfigError(f"{config.path} has no model {plan.model!r}; it has: {', '.join(names)}")
+    model = config.models[names.index(plan.model)]
+    windows = [window.text for window in model.windows]
+    if plan.window not in windows:
+        raise ConfigError(
+            f"{config.path}: {plan.model} has no window {plan.window!r}; it has: "
+            f"{', '.join(windows)}"
+        )
+    return model
+
+
+def _samples(snapshot: "Snapshot") -> "Mapping[tuple[str, Labels], float]":
+    from model_exporter.catalogue import BY_NAME
+
+    return {
+        (name, frozenset(zip(BY_NAME[name].labels, labels, strict=True))): value
+        for name, values in snapshot.values.items()
+        for labels, value in values.items()
+    }
+
+
+def _scraped(url: str) -> "Mapping[tuple[str, Labels], float]":
+    import requests
+    from prometheus_client.parser import text_string_to_metric_families
+
+    try:
+        response = requests.get(url, timeout=TIMEOUT_SECONDS)
+        response.raise_for_status()
+        families = list(text_string_to_metric_families(response.text))
+    except (requests.RequestException, ValueError) as error:
+        raise SourceError(f"{url}: no metrics: {error}; is it the address of /metrics?") from error
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in families
+        for sample in family.samples
+    }
