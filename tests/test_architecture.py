@@ -44,9 +44,12 @@ OURS: dict[str, set[str]] = {
     "integrations": {*FOUNDATION, "sidecar"},
     "testing": {"sidecar"},
     "job": {*FOUNDATION, "comparison", "scores", "estimates", "drift", "reference_errors"},
+    "gate": {*FOUNDATION, "comparison", "drift", "reference_table", "scores"},
+    "gate_file": {*FOUNDATION, "gate", "job"},
     "bundle": {"catalogue"},
     "demo": {*FOUNDATION, "scores", "drift", "sidecar", "job", "bundle", "demo"},
-    "cli": {*FOUNDATION, "scores", "drift", "sidecar", "job", "bundle", "demo", "cli_job"},
+    "cli": {*FOUNDATION, "sidecar", "job", "bundle", "demo", "cli_gate", "cli_job"},
+    "cli_gate": {*FOUNDATION, "cli_job", "gate", "gate_file", "job"},
     "cli_job": {"errors", "job"},
     "__init__": {"baseline", "errors", "sidecar"},
     "__main__": {"cli"},
@@ -65,6 +68,7 @@ THEIRS: dict[str, set[str]] = {
     "estimates": {"numpy"},
     "comparison": {"numpy", "scipy"},
     "drift": {"numpy", "scipy"},
+    "gate": {"numpy", "scipy"},
     "baseline": {"numpy"},
     "baseline_quality": {"numpy"},
     "sidecar": {"numpy", "prometheus_client"},
@@ -95,7 +99,7 @@ NO_SIDE_EFFECTS = {"time", "datetime", "logging", "pathlib", "os", "io", "thread
 """Not for the pure parts: no clock, no logging, no files."""
 PURE = (
     *("catalogue", "records", "errors", "distribution", "reference_table", "baseline_quality"),
-    *("reference_errors", "scores", "comparison", "estimates", "drift"),
+    *("reference_errors", "scores", "comparison", "estimates", "drift", "gate"),
 )
 
 

@@ -37,7 +37,10 @@ class Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status: 0 done, 1 failed, 2 refused; `gate` has others."""
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:  # the command says with which status
+        parser.set_defaults(refused=options.refused)
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     configure(options.log_level, options.log_format)
     if arguments is None:  # the process is ours
         log_uncaught()

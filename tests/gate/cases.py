@@ -14,7 +14,7 @@ DATA = Path(__file__).parents[2] / "exporter" / "model_exporter" / "demo" / "dat
 CASES = ("car_loan", "seattle_weather", "bike_2011")
 TASKS = {"car_loan": "binary", "seattle_weather": "multiclass", "bike_2011": "regression"}
 SCORES = {"car_loan": "accuracy", "seattle_weather": "accuracy", "bike_2011": "mae"}
-MARGINS = {"car_loan": 0.01, "seattle_weather": 0.025, "bike_2011": 1.0}
+MARGINS = {"car_loan": 0.01, "seattle_weather": 0.015, "bike_2011": 0.3}
 """What the rows of a case can show of an equal candidate in nearly every draw."""
 
 

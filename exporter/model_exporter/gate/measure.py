@@ -74,7 +74,7 @@ def statistics_of(found: Evaluation, side: Side) -> Statistics:
     """Return the sufficient statistics of the rows of one side."""
     labels, predictions = side.labels, side.predictions
     if found.task is not Task.REGRESSION:
-        names = np.array(found.classes, dtype=np.object_)
+        names = np.array(found.classes)
         labels, predictions = names[labels], names[predictions]
     return statistics_from_rows(
         task=found.task,

@@ -20,7 +20,7 @@ def text(report: Report) -> str:
         for row in rows
     ]
     reasons = [
-        f"{finding.decision}: {_name(finding)}: {finding.reason}"
+        _plain(f"{finding.decision}: {_name(finding)}: {finding.reason}")
         for finding in _sorted(report)
         if finding.decision is not Decision.PASS
     ]
@@ -100,6 +100,7 @@ def _plain(name: str) -> str:
 
 
 def _escaped(cell: str) -> str:
-    """Return a cell that Markdown shows as it is, and that mentions and embeds nothing."""
-    escaped = _plain(cell).replace("&", "&amp;").replace("<", "&lt;").replace("@", "&#64;")
-    return "".join(f"\\{c}" if c in "\\|`*_[]!~#" else c for c in escaped)
+    """Return a cell that Markdown shows as it is: it links, embeds and mentions nothing."""
+    escaped = "".join(f"\\{c}" if c in "\\|`*_[]!~#" else c for c in _plain(cell))
+    escaped = escaped.replace("&", "&amp;").replace("<", "&lt;").replace("@", "&#64;")
+    return escaped.replace("://", "&#58;//")

@@ -172,17 +172,18 @@ class _Reader:
         except (TypeError, ValueError) as error:
             raise SchemaError(f"column {name!r} of the table is not numeric ({error})") from error
 
+    def texts(self, table: Mapping[str, Any], name: str) -> Column:
+        return _texts(self.column(table, name))
+
     def side(self, table: Mapping[str, Any], columns: Columns) -> Side:
-        outcome = self.numbers
-        if self.task is not Task.REGRESSION:
-            outcome = self.column  # classes, coded later
+        outcome = self.numbers if self.task is Task.REGRESSION else self.texts
         return Side(
-            np.asarray(outcome(table, self.label)),
-            np.asarray(outcome(table, columns.prediction)),
+            outcome(table, self.label),
+            outcome(table, columns.prediction),
             {name: self.numbers(table, column) for name, column in columns.scores.items()},
             self.numbers(table, columns.latency) if columns.latency else None,
             {name: self.numbers(table, column) for name, column in columns.amounts.items()},
-            {name: _texts(self.column(table, name)) for name in self.segments},
+            {name: self.texts(table, name) for name in self.segments},
         )
 
     def labelled(self, side: Side) -> Mask:
@@ -198,16 +199,19 @@ class _Reader:
             return (), found
         positive = self.positive if self.task is Task.BINARY else None
         given = self.baseline.classes if self.baseline else ()
-        columns = [column for side in found for column in (side.labels, side.predictions)]
+        # Of a plain type, each class is looked up once.
+        columns = [c.astype(str) for side in found for c in (side.labels, side.predictions)]
         texts = class_texts(columns, positive_label=positive, classes=given)
-        seen = {text for column in texts for text in column}
+        seen = {text for column in texts for text in column.tolist()}
         if positive is not None:
             classes: tuple[str, ...] = binary_classes({*seen, *given} - {OTHER}, positive)
         else:
             classes = multiclass_classes({*seen, *found[0].scores}, given)
         place = {name: i for i, name in enumerate(classes)}
         codes = [
-            np.array([place.get(text, len(classes) - 1) for text in column], dtype=np.int64)
+            np.array(
+                [place.get(text, len(classes) - 1) for text in column.tolist()], dtype=np.int64
+            )
             for column in texts
         ]
         return classes, [
@@ -217,9 +221,7 @@ class _Reader:
 
 
 def _present(column: Column, task: Task) -> Mask:
-    if task is Task.REGRESSION:
-        return np.isfinite(column)
-    return np.array([text is not None for text in _texts(column)], dtype=bool)
+    return np.asarray(np.isfinite(column) if task is Task.REGRESSION else column != np.array(None))
 
 
 def _texts(column: Iterable[object]) -> Column:
