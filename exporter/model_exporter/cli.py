@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 from model_exporter import __version__
 from model_exporter.cli_gate import add_gate
 from model_exporter.cli_job import EXIT_FAILED, add_backfill, add_serve, add_state, instant
+from model_exporter.cli_report import add_report
 from model_exporter.errors import ModelExporterError
 from model_exporter.job.logs import configure, log_uncaught
 from model_exporter.job.redaction import redact
@@ -81,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_once(commands)
     add_backfill(commands)
     add_gate(commands)
+    add_report(commands)
     add_state(commands)
     _add_check_config(commands)
     _add_catalogue(commands)
