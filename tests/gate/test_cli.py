@@ -4,13 +4,16 @@ import json
 import re
 import shlex
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from tests.gate.cases import baseline, equal, labelled, take, worse
+from tests.job.web_server import WebServer
 
 from model_exporter.cli import main
 
@@ -176,6 +179,46 @@ def test_live_windows(shadow: bool, repository: Path, capsys) -> None:
         if finding["decision"] == "fail"
     ]
     assert {"accuracy", "country=DE: accuracy", "country=FR: accuracy"} <= set(failed)
+
+
+def test_live_from_what_is_served(repository: Path, capsys) -> None:
+    """Of a job, and of the model servers, whose histograms add up; each as it is scraped."""
+    live_configuration()
+    configured = yaml.safe_load(Path("exporter.yml").read_text())
+    configured["models"][0]["comparison"] = {"champion": "3", "challengers": ["4"]}
+    Path("job.yml").write_text(yaml.safe_dump(configured))
+    assert main(["once", "--config", "job.yml", *NOW]) == 0
+    job = capsys.readouterr().out
+    servers = [served_latency({"3": 0.004, "4": slow}) for slow in (0.005, 0.005)]
+    asked = yaml.safe_load(Path("live.yml").read_text())
+    del asked["live"]["config"]
+    asked |= {"task": "binary", "latency": {"statistic": "p50", "margin": 0.02}}
+    with ExitStack() as stack:
+        urls = [
+            stack.enter_context(WebServer(lambda request, text=text: request.answer(text))).url
+            for text in (job, *servers)
+        ]
+        asked["live"]["metrics"] = urls
+        Path("served.yml").write_text(yaml.safe_dump(asked))
+        assert main(["gate", "--config", "served.yml", "--json", "gate.json"]) == 0
+    findings = json.loads(Path("gate.json").read_text())["findings"]
+    (latency,) = [f for f in findings if f["criterion"] == "latency"]
+    assert latency["rows"] == 2 * 500
+    assert 0 < latency["difference"] < 0.01
+    assert main(["gate", "--config", "served.yml"]) == 3
+    assert "no metrics" in capsys.readouterr().err
+
+
+def served_latency(seconds: dict[str, float]) -> str:
+    registry = CollectorRegistry()
+    histogram = Histogram(
+        "model_prediction_latency_seconds", "x", ["model_name", "model_version"],
+        buckets=np.geomspace(0.001, 1, 30).tolist(), registry=registry,
+    )  # fmt: skip
+    for version, typical in seconds.items():
+        for value in np.random.default_rng(0).lognormal(np.log(typical), 0.3, 500):
+            histogram.labels("churn", version).observe(value)
+    return generate_latest(registry).decode()
 
 
 def test_live_is_what_a_job_would_say(repository: Path, capsys) -> None:

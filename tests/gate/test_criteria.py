@@ -214,6 +214,14 @@ def test_rows_without_label_are_counted() -> None:
     assert decisions(found, Criteria(data=Data(unlabeled=0.05))) == {"unlabelled rows": "fail"}
 
 
+def test_without_labels_nothing_passes() -> None:
+    """Whatever is asked: a gate says nothing of no rows."""
+    found = sides({**table(), "label": np.full(ROWS, None)})
+    every = (Criteria(data=Data()), Criteria(scores={"accuracy": 0.01}), Criteria(drift=Drift()))
+    for criteria in every:
+        assert judge_table(found, criteria).decision is Decision.CANNOT_TELL
+
+
 def test_too_few_positives_cannot_be_told() -> None:
     """And the report says about how many rows hold enough of them."""
     given = table()

@@ -59,6 +59,8 @@ def judge(evidence: Evidence, criteria: Criteria, task: Task) -> Sequence[Findin
         for name, count in evidence.labels.items()
         if count < least
     ]
+    if evidence.rows < criteria.rule.minimum_rows:
+        rare.append(_few(evidence.rows, criteria.rule.minimum_rows))
     if failed or rare:
         return [*failed, *rare]
     text = f"{len(evidence.checks):,} checks: nothing is out of order"
@@ -79,6 +81,13 @@ def _judged(check: Check) -> Finding | None:
         candidate=share.value,
         reference=allowed,
         rows=check.rows,
+    )
+
+
+def _few(rows: int, least: int) -> Finding:
+    text = f"{rows:,} labelled rows are fewer than the minimum of {least:,}"
+    return Finding(
+        CRITERION, "labelled rows", Decision.CANNOT_TELL, text, rows=rows, rows_needed=least
     )
 
 
