@@ -5,13 +5,15 @@ import contextlib
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model_exporter.cli_job import instant
-from model_exporter.errors import ConfigError, SourceError
+from model_exporter.errors import ConfigError, ModelExporterError, SourceError
+from model_exporter.job.redaction import redact
 
 if TYPE_CHECKING:
     from model_exporter.gate.criteria import Criteria
@@ -59,6 +61,16 @@ def add_gate(commands: "Commands") -> None:
 
 
 def _gate(options: argparse.Namespace) -> int:
+    try:
+        return _judged(options)
+    except (ModelExporterError, ModuleNotFoundError, BrokenPipeError):
+        raise
+    except Exception:  # by its usual status a crash would look like a verdict
+        print(redact(traceback.format_exc()), file=sys.stderr)
+        return EXIT_REFUSED
+
+
+def _judged(options: argparse.Namespace) -> int:
     from model_exporter.gate.outcome import Decision
     from model_exporter.gate.render import text
     from model_exporter.gate_file import LivePlan
@@ -83,12 +95,18 @@ def _write(options: argparse.Namespace, report: "Report") -> None:
     from model_exporter.gate.junit import junit
     from model_exporter.gate.render import markdown
 
-    if options.markdown:
-        options.markdown.write_text(markdown(report), "utf-8")
-    if options.json:
-        options.json.write_text(json.dumps(report.to_json(), indent=1) + "\n", "utf-8")
-    if options.junit:
-        options.junit.write_text(junit(report), "utf-8")
+    asked = {
+        options.markdown: markdown(report),
+        options.json: json.dumps(report.to_json(), indent=1) + "\n",
+        options.junit: junit(report),
+    }
+    for path, written in asked.items():
+        if path is None:
+            continue
+        try:
+            path.write_text(written, "utf-8")
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot write the report: {error.strerror}") from error
 
 
 def _asked(options: argparse.Namespace) -> "GateFile":
@@ -124,13 +142,15 @@ def _simple(options: argparse.Namespace) -> "GateFile":
     for name in ("task", "candidate", "margin"):
         if getattr(options, name) is None:
             raise ConfigError(f"--{name} is missing; give it, or --config with a gate.yml")
+    # A table of its own mostly has the same names.
+    champion = options.champion or (options.candidate if options.champion_table else "")
     plan = TablePlan(
         task=Task(options.task),
         path=options.table,
         label=options.label or "label",
         ids=options.id or "",
         candidate=columns("--candidate", _columns(options.candidate)),
-        champion=columns("--champion", _columns(options.champion)) if options.champion else None,
+        champion=columns("--champion", _columns(champion)) if champion else None,
         champion_path=options.champion_table,
         baseline=options.baseline,
         positive_label=options.positive_label,

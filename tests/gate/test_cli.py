@@ -97,6 +97,8 @@ REFUSED = {
     "margin of nothing": [*documented(), "--margin", "accuracy=0"],
     "margin that is no number": [*documented(), "--margin", "accuracy=x"],
     "no pairs": [*documented(), "--margin", "accuracy"],
+    "damaged table": [*documented()[:1], "damaged.parquet", *documented()[2:]],
+    "no place for the report": [*documented(), "--junit", "missing/gate.xml", "--json", "no/x"],
     "no such configuration": ["gate", "--config", "missing.yml"],
     "both": [*documented(), "--config", "gate.yml"],
     "no such key": ["gate", "--config", "wrong.yml"],
@@ -109,6 +111,7 @@ def test_what_is_wrong_is_no_decision(arguments: list[str], repository: Path, ca
     """Status 3 and one line; no report that could be taken for an answer."""
     save(take(equal("car_loan", labelled("car_loan"), 0), 50, 0))
     Path("wrong.yml").write_text("task: binary\ncandidate: {}\nscore: {accuracy: 0.01}\n")
+    Path("damaged.parquet").write_bytes(b"PAR1 and no more")
     live_configuration(candidate="9")
     try:
         status = main(arguments)
@@ -160,6 +163,27 @@ def live_configuration(*, shadow: bool = True, spoilt: float = 0.0, **live: obje
 
 
 NOW = ["--now", "2026-01-05T00:00:00Z"]
+
+
+def test_a_crash_is_no_verdict(repository: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python ends with status 1 then, which would mean that the candidate failed."""
+    save(take(equal("car_loan", labelled("car_loan"), 0), 50, 0))
+    monkeypatch.setattr("model_exporter.gate.run.judge_table", lambda *_: 1 / 0)
+    assert main(documented()) == 3
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_a_champion_in_a_table_of_its_own(repository: Path, capsys) -> None:
+    """By the candidate's names, and row by row where the ids are the same."""
+    table = equal("car_loan", labelled("car_loan"), 0)
+    save({**table, "prediction": table["candidate"]}, "new.parquet")
+    save({**table, "prediction": table["champion"]}, "old.parquet")
+    options = ["--task", "binary", "--candidate", "prediction=prediction,score=score"]
+    options += ["--margin", "accuracy=0.01,roc_auc=0.01", "--champion-table", "old.parquet"]
+    assert main(["gate", "new.parquet", *options, "--id", "prediction_id"]) == 0
+    assert "row by row" in capsys.readouterr().out
+    assert main(["gate", "new.parquet", *options]) == 0
+    assert "as two samples" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("shadow", [True, False], ids=["shadow", "canary"])
