@@ -1,34 +1,26 @@
 """The command `gate`: read what is judged, judge it, write the report."""
 
 import argparse
-import contextlib
 import sys
-import tempfile
-import time
 import traceback
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model_exporter.cli_job import instant
-from model_exporter.errors import ConfigError, ModelExporterError, SourceError
+from model_exporter.errors import ConfigError, ModelExporterError
 from model_exporter.job.redaction import redact
 
 if TYPE_CHECKING:
     from model_exporter.gate.criteria import Criteria
     from model_exporter.gate.outcome import Report
-    from model_exporter.gate.series import Labels
-    from model_exporter.gate_file import GateFile, LivePlan, TablePlan
-    from model_exporter.job.config import Config, ModelConfig
-    from model_exporter.job.snapshot import Snapshot
+    from model_exporter.gate_file import GateFile, TablePlan
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 EXIT_PASS, EXIT_FAIL, EXIT_CANNOT_TELL, EXIT_REFUSED = 0, 1, 2, 3
 SIMPLE = ("task", "label", "id", "candidate", "champion", "champion_table", "margin")
 """Options of the simplest case, which a configuration has as keys."""
-TIMEOUT_SECONDS = 10
 
 
 def add_gate(commands: "Commands") -> None:
@@ -77,7 +69,9 @@ def _judged(options: argparse.Namespace) -> int:
 
     found = _asked(options)
     if isinstance(found.plan, LivePlan):
-        report = _judge_live(options, found.plan, found.criteria)
+        from model_exporter.gate_live import judge_versions
+
+        report = judge_versions(found.plan, found.criteria, now=options.now, state=options.state)
     else:
         report = _judge_table(found.plan, found.criteria)
     _write(options, report)
@@ -204,98 +198,3 @@ def _judge_table(plan: "TablePlan", criteria: "Criteria") -> "Report":
         positive_label=plan.positive_label,
     )
     return judge_table(found, criteria)
-
-
-def _judge_live(options: argparse.Namespace, plan: "LivePlan", criteria: "Criteria") -> "Report":
-    from model_exporter.gate.live import Live, judge_live
-    from model_exporter.gate.series import Series
-
-    samples: dict[tuple[str, Labels], float] = {}
-    model = None
-    if plan.config is not None:
-        model, served = _evaluated(options, plan)
-        samples.update(_samples(served))
-    for url in plan.metrics:
-        for sample, value in _scraped(url).items():
-            # Replicas serve the same series, each of its own calls; gauges of one job come once.
-            add = sample[0].endswith(("_bucket", "_sum", "_count", "_total"))
-            samples[sample] = samples.get(sample, 0.0) + value if add else value
-    task = model.task if model else plan.task
-    assert task is not None
-    live = Live(
-        model=plan.model,
-        task=task,
-        window=plan.window,
-        candidate=plan.candidate,
-        champion=plan.champion,
-        baseline=model.baseline(plan.candidate) if model else None,
-    )
-    return judge_live(Series(samples), live, criteria)
-
-
-def _evaluated(options: argparse.Namespace, plan: "LivePlan") -> "tuple[ModelConfig, Snapshot]":
-    """Evaluate the model as of an instant, in a state of its own."""
-    from model_exporter.job.check import check_sources
-    from model_exporter.job.comparison_section import ComparisonConfig
-    from model_exporter.job.config import load
-    from model_exporter.job.progress import Line
-    from model_exporter.job.runner import Runner
-
-    assert plan.config is not None
-    config = load(plan.config)
-    model = _model(config, plan)
-    if plan.champion:
-        compared = ComparisonConfig(champion=plan.champion, challengers=(plan.candidate,))
-        model = replace(model, comparison=compared)
-    check_sources(replace(config, models=(model,)))
-    now = time.time_ns() // 1_000 if options.now is None else options.now
-    with contextlib.ExitStack() as stack:
-        state = options.state or Path(
-            stack.enter_context(tempfile.TemporaryDirectory(prefix="model-exporter-"))
-        )
-        runner = stack.enter_context(Runner(model, state, line=Line(sys.stderr)))
-        snapshot = runner.turn(now, final=True)
-        if runner.failures:
-            raise SourceError("; ".join(runner.failures))
-        return model, snapshot
-
-
-def _model(config: "Config", plan: "LivePlan") -> "ModelConfig":
-    names = [model.name for model in config.models]
-    if plan.model not in names:
-        raise ConfigError(f"{config.path} has no model {plan.model!r}; it has: {', '.join(names)}")
-    model = config.models[names.index(plan.model)]
-    windows = [window.text for window in model.windows]
-    if plan.window not in windows:
-        raise ConfigError(
-            f"{config.path}: {plan.model} has no window {plan.window!r}; it has: "
-            f"{', '.join(windows)}"
-        )
-    return model
-
-
-def _samples(snapshot: "Snapshot") -> "Mapping[tuple[str, Labels], float]":
-    from model_exporter.catalogue import BY_NAME
-
-    return {
-        (name, frozenset(zip(BY_NAME[name].labels, labels, strict=True))): value
-        for name, values in snapshot.values.items()
-        for labels, value in values.items()
-    }
-
-
-def _scraped(url: str) -> "Mapping[tuple[str, Labels], float]":
-    import requests
-    from prometheus_client.parser import text_string_to_metric_families
-
-    try:
-        response = requests.get(url, timeout=TIMEOUT_SECONDS)
-        response.raise_for_status()
-        families = list(text_string_to_metric_families(response.text))
-    except (requests.RequestException, ValueError) as error:
-        raise SourceError(f"{url}: no metrics: {error}; is it the address of /metrics?") from error
-    return {
-        (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in families
-        for sample in family.samples
-    }

@@ -122,28 +122,26 @@ def evaluation(
     """
     own = as_columns(table)
     read = _Reader(task, label, segments, category_text(positive_label) or "1", baseline)
-    tables = [own if champion_table is None else as_columns(champion_table)]
-    raw = read.side(own, candidate)
-    other = read.side(tables[0], champion) if champion else None
-    id_column = _texts(read.column(own, ids)) if ids else None
-    paired = other is not None
-    if other is not None and champion_table is not None:
-        rows = _common(id_column, _texts(read.column(tables[0], ids)) if ids else None)
-        paired = rows is not None
+    id_column = read.texts(own, ids) if ids else None
+    raw, other, paired = read.side(own, candidate), None, False
+    if champion is not None and champion_table is None:
+        other, paired = read.side(own, champion), True
+    elif champion is not None:
+        theirs = as_columns(champion_table)
+        other = read.side(theirs, champion)
+        rows = _common(id_column, read.texts(theirs, ids) if ids else None)
         if rows is not None:
-            raw, other = raw.take(rows[0]), other.take(rows[1])
+            raw, other, paired = raw.take(rows[0]), other.take(rows[1]), True
     known = read.known(raw)
-    if other is not None and paired:
-        known &= read.known(other)
-    size = raw.labels.size
-    classes, sides = read.coded(
-        raw.take(known), other and other.take(known if paired else read.known(other))
-    )
+    if other is not None:
+        known = known & read.known(other) if paired else known
+        other = other.take(known if paired else read.known(other))
+    classes, sides = read.coded(raw.take(known), other)
     return Evaluation(
         task=task,
         table=own,
         ids=id_column,
-        unlabeled=int(size - np.count_nonzero(read.labelled(raw))),
+        unlabeled=int(np.count_nonzero(~read.labelled(raw))),
         classes=classes,
         candidate=sides[0],
         champion=sides[1] if len(sides) > 1 else None,
