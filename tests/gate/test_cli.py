@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
-from tests.gate.cases import baseline, equal, labelled, take, worse
+from tests.gate.cases import TASKS, baseline, equal, labelled, take, worse
 from tests.job.web_server import WebServer
 
 from model_exporter.cli import main
@@ -184,6 +184,23 @@ def test_a_champion_in_a_table_of_its_own(repository: Path, capsys) -> None:
     assert "row by row" in capsys.readouterr().out
     assert main(["gate", "new.parquet", *options]) == 0
     assert "as two samples" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["seattle_weather", "bike_2011"])
+def test_other_tasks(name: str, repository: Path, capsys) -> None:
+    """Classes with a probability each, and values: by options, one that is equal passes."""
+    table = equal(name, labelled(name), 0)
+    pd.DataFrame(table).to_parquet("evaluation.parquet")
+    classes = [column.removeprefix("score_") for column in table if column.startswith("score_")]
+    scores = "".join(f",score.{name}=score_{name}" for name in classes)
+    margins = "accuracy=0.02,f1=0.1,log_loss=0.05" if classes else "mae=0.3,rmse=0.5,r2=0.01"
+    options = ["--task", TASKS[name], "--margin", margins, "--json", "gate.json"]
+    options += ["--candidate", f"prediction=candidate{scores}"]
+    options += ["--champion", f"prediction=champion{scores}"]
+    assert main(["gate", "evaluation.parquet", *options]) == 0
+    findings = json.loads(Path("gate.json").read_text())["findings"]
+    found = {finding["subject"] for finding in findings if finding["criterion"] == "quality"}
+    assert found == {pair.partition("=")[0] for pair in margins.split(",")}
 
 
 @pytest.mark.parametrize("shadow", [True, False], ids=["shadow", "canary"])
