@@ -47,10 +47,16 @@ OURS: dict[str, set[str]] = {
     "integrations": {*FOUNDATION, "sidecar"},
     "testing": {"sidecar"},
     "job": {*FOUNDATION, "web", "comparison", "scores", "estimates", "drift", "reference_errors"},
+    "gate": {*FOUNDATION, "comparison", "drift", "reference_table", "scores"},
+    "gate_file": {*FOUNDATION, "gate", "job"},
+    "gate_live": {*FOUNDATION, "gate", "gate_file", "job"},
+    "report": {*FOUNDATION, "job"},
     "bundle": {"catalogue"},
     "demo": {*FOUNDATION, "scores", "drift", "sidecar", "job", "bundle", "demo"},
-    "cli": {*FOUNDATION, "scores", "drift", "sidecar", "job", "bundle", "demo", "cli_job"},
+    "cli": {*FOUNDATION, "sidecar", "job", "bundle", "demo", "cli_gate", "cli_job", "cli_report"},
+    "cli_gate": {*FOUNDATION, "cli_job", "gate", "gate_file", "gate_live", "job"},
     "cli_job": {"errors", "job"},
+    "cli_report": {"cli_job", "job", "report"},
     "__init__": {"baseline", "errors", "sidecar"},
     "__main__": {"cli"},
 }
@@ -69,6 +75,7 @@ THEIRS: dict[str, set[str]] = {
     "comparison": {"numpy", "scipy"},
     "drift": {"numpy", "scipy"},
     "evaluation": {"matplotlib", "numpy"},
+    "gate": {"numpy", "scipy"},
     "baseline": {"numpy"},
     "baseline_quality": {"numpy"},
     "web": set(),
@@ -101,7 +108,7 @@ NO_SIDE_EFFECTS = {"time", "datetime", "logging", "pathlib", "os", "io", "thread
 """Not for the pure parts: no clock, no logging, no files."""
 PURE = (
     *("catalogue", "records", "errors", "distribution", "reference_table", "baseline_quality"),
-    *("reference_errors", "scores", "comparison", "estimates", "drift"),
+    *("reference_errors", "scores", "comparison", "estimates", "drift", "gate"),
 )
 
 
