@@ -6,6 +6,8 @@
        ^
     scores  estimates  drift  baseline    numpy, scipy; no clock, no log, no files but baseline's
        ^             ^
+    tracking                              mlflow and tensorboardX, at first use
+       ^             ^
     sidecar -> integrations   job         the sidecar: prometheus_client and numpy, and
                                           evaluation (over scores and drift) at first use
        ^             ^
@@ -27,6 +29,9 @@ STATISTICS = {"errors", "records", "distribution"}
 FOUNDATION = {*STATISTICS, "catalogue", "baseline"}
 
 BASELINE_PARTS = {"design_effect", "reference_errors", "reference_table"}
+STATISTICAL = {"comparison", "scores", "estimates", "drift"}
+PROCESSES = {"sidecar", "job", "bundle", "demo", "tracking"}
+COMMANDS = {"cli_job", "cli_tracking"}
 OURS: dict[str, set[str]] = {
     "catalogue": set(),
     "records": set(),
@@ -42,14 +47,16 @@ OURS: dict[str, set[str]] = {
     "evaluation": {*STATISTICS, "catalogue", "drift", "scores"},
     "baseline": {*STATISTICS, "baseline_quality", *BASELINE_PARTS},
     "baseline_quality": {*STATISTICS, "estimates", *BASELINE_PARTS, "scores"},
-    "sidecar": {*FOUNDATION, "evaluation"},
+    "tracking": {*STATISTICS, "catalogue", "baseline", "scores"},
+    "sidecar": {*FOUNDATION, "evaluation", "tracking"},
     "integrations": {*FOUNDATION, "sidecar"},
     "testing": {"sidecar"},
-    "job": {*FOUNDATION, "comparison", "scores", "estimates", "drift", "reference_errors"},
+    "job": {*FOUNDATION, *STATISTICAL, "reference_errors", "tracking"},
     "bundle": {"catalogue"},
     "demo": {*FOUNDATION, "scores", "drift", "sidecar", "job", "bundle", "demo"},
-    "cli": {*FOUNDATION, "scores", "drift", "sidecar", "job", "bundle", "demo", "cli_job"},
-    "cli_job": {"errors", "job"},
+    "cli": {*FOUNDATION, *PROCESSES, *COMMANDS, "scores", "drift"},
+    "cli_job": {"errors", "job", "cli_tracking"},
+    "cli_tracking": {"errors", "job", "tracking"},
     "__init__": {"baseline", "errors", "sidecar"},
     "__main__": {"cli"},
 }
@@ -68,6 +75,7 @@ THEIRS: dict[str, set[str]] = {
     "comparison": {"numpy", "scipy"},
     "drift": {"numpy", "scipy"},
     "evaluation": {"matplotlib", "numpy"},
+    "tracking": {"mlflow", "numpy", "tensorboardX"},
     "baseline": {"numpy"},
     "baseline_quality": {"numpy"},
     "sidecar": {"numpy", "prometheus_client"},
@@ -91,6 +99,7 @@ FRAMEWORKS: dict[str, set[str]] = {
 LAZY: dict[str, set[str]] = {
     "sidecar": {"bcrypt", "opentelemetry", "pyarrow", "yaml"},
     "baseline_quality": {"estimates", "scores"},
+    "tracking": {"mlflow", "scores", "tensorboardX"},
 }
 """What may be imported inside functions only, so that who does not need it does not pay."""
 
