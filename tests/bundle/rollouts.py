@@ -43,6 +43,16 @@ def flagger_query(query: str, variables: dict[str, str]) -> str:
     return re.sub(r"\{\{ variables\.(\w+) \}\}", lambda m: variables[m[1]], query)
 
 
+def rollout_queries() -> list[tuple[str, str]]:
+    """Return every query, with values in place, and where it is."""
+    metrics = argo_metrics(model_name="churn", version="4")
+    queries = [(n, m["provider"]["prometheus"]["query"]) for n, m in metrics.items()]
+    for template in METRIC_TEMPLATES:
+        text = re.sub(r"\{\{ variables\.minimum_\w+ \}\}", "100", template["spec"]["query"])
+        queries.append((template["metadata"]["name"], text))
+    return queries
+
+
 def holds(condition: str, result: list[float]) -> bool:
     """Restate the few operators that the conditions use."""
     assert re.fullmatch(r"[\w\s().\[\]<>=&]+", condition)
