@@ -1,16 +1,18 @@
 """Written by us, read back by MLflow's own client, from its own store."""
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.tracking.conftest import required
 
 from model_exporter import Baseline, ModelMonitor
 from model_exporter.cli import main
-from model_exporter.errors import BaselineError, ConfigError, DeliveryError
+from model_exporter.errors import BaselineError, ConfigError, DeliveryError, ModelExporterError
 from model_exporter.job.config import load
 from model_exporter.tracking import Record, baseline_record, gate_record
 from model_exporter.tracking.mlflow import log
@@ -210,12 +212,28 @@ def test_what_is_refused_at_once(options: dict, says: str) -> None:
 
 
 def test_a_store_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    pytest.importorskip("sqlalchemy")
+    required("mlflow")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"nonsense://{tmp_path}")
     with pytest.raises(BaselineError, match="MLFLOW_TRACKING_URI"):
         load_baseline("models:/churn@champion")
     with pytest.raises(DeliveryError, match=r"tracking store: .*MLFLOW_TRACKING_URI"):
         log(Record("nowhere", {}))
+
+
+def test_a_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says where it is asked, and keeps the password."""
+    required("mlflow")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:geh@eim@127.0.0.1:{port}")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    for ask in (
+        lambda: load_baseline("models:/churn@champion"),
+        lambda: log(Record("nowhere", {"accuracy": 1.0}), run_id="0123"),
+    ):
+        with pytest.raises(ModelExporterError, match=f"http://127.0.0.1:{port}/api") as caught:
+            ask()
+        assert "eim" not in str(caught.value)
 
 
 def test_without_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 Where MLflow is, and who asks, is told by its own environment variables. `source` reads.
 """
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from model_exporter.tracking.record import PREFIX, Record
 
 MOST_METRICS = 1_000
 """What MLflow takes in one request."""
+CREDENTIALS = re.compile(r"://[^/\s]*@")
 NEEDED = (
     "MLflow is not installed, or lacks what its store needs ({error}); "
     "`pip install 'model-exporter[mlflow]'` for a tracking server, `pip install mlflow` for a "
@@ -136,5 +138,9 @@ def _refusals(what: str) -> Iterator[None]:
 
 
 def first_line(error: Exception) -> str:
-    """Return what an error of MLflow's says, without what follows: answers of servers are long."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    """Return what an error of MLflow's says, without the long answers of servers.
+
+    MLflow puts its address into errors, and users put passwords into the address.
+    """
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    return CREDENTIALS.sub("://", line)
