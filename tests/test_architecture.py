@@ -2,7 +2,7 @@
 
 ::
 
-    catalogue  records  errors            standard library only
+    catalogue  records  errors  web       standard library only
        ^
     scores  estimates  drift  baseline    numpy, scipy; no clock, no log, no files but baseline's
        ^             ^
@@ -47,11 +47,12 @@ OURS: dict[str, set[str]] = {
     "evaluation": {*STATISTICS, "catalogue", "drift", "scores"},
     "baseline": {*STATISTICS, "baseline_quality", *BASELINE_PARTS},
     "baseline_quality": {*STATISTICS, "estimates", *BASELINE_PARTS, "scores"},
+    "web": {"errors"},
     "tracking": {*STATISTICS, "catalogue", "baseline", "scores"},
-    "sidecar": {*FOUNDATION, "evaluation", "tracking"},
+    "sidecar": {*FOUNDATION, "evaluation", "tracking", "web"},
     "integrations": {*FOUNDATION, "sidecar"},
     "testing": {"sidecar"},
-    "job": {*FOUNDATION, *STATISTICAL, "reference_errors", "tracking"},
+    "job": {*FOUNDATION, *STATISTICAL, "reference_errors", "tracking", "web"},
     "bundle": {"catalogue"},
     "demo": {*FOUNDATION, "scores", "drift", "sidecar", "job", "bundle", "demo"},
     "cli": {*FOUNDATION, *PROCESSES, *COMMANDS, "scores", "drift"},
@@ -75,9 +76,10 @@ THEIRS: dict[str, set[str]] = {
     "comparison": {"numpy", "scipy"},
     "drift": {"numpy", "scipy"},
     "evaluation": {"matplotlib", "numpy"},
-    "tracking": {"mlflow", "numpy", "tensorboardX"},
+    "tracking": {"numpy"},
     "baseline": {"numpy"},
     "baseline_quality": {"numpy"},
+    "web": set(),
     "sidecar": {"numpy", "prometheus_client"},
     "testing": {"numpy", "prometheus_client"},
     "__init__": set(),
@@ -97,7 +99,8 @@ FRAMEWORKS: dict[str, set[str]] = {
 """What a file of `integrations` may import of others': whoever uses Flask has no Django."""
 
 LAZY: dict[str, set[str]] = {
-    "sidecar": {"bcrypt", "opentelemetry", "pyarrow", "yaml"},
+    "sidecar": {"opentelemetry", "pyarrow"},
+    "web": {"bcrypt", "yaml"},
     "baseline_quality": {"estimates", "scores"},
     "tracking": {"mlflow", "scores", "tensorboardX"},
 }

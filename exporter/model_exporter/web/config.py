@@ -9,6 +9,7 @@ ignored is worse than none.
 
 import json
 import re
+import socket
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -61,6 +62,20 @@ class Tls(NamedTuple):
     allowed_names: tuple[str, ...]
     files: tuple[Path, ...]
 
+    def wrapped(self, client: socket.socket) -> ssl.SSLSocket:
+        """Return a connected socket as one that speaks TLS, before the handshake.
+
+        Doing that here would wait for the client.
+        """
+        return self.context.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
+
+    def check_client(self, client: ssl.SSLSocket) -> None:
+        """Raise ConnectionRefusedError if a client's certificate has no allowed name."""
+        names = (client.getpeercert() or {}).get("subjectAltName", ())
+        found = {pair[1] for pair in names if isinstance(pair, tuple)}
+        if self.allowed_names and not found & set(self.allowed_names):
+            raise ConnectionRefusedError("the client's certificate has none of the allowed names")
+
 
 class RateLimit(NamedTuple):
     """A token bucket: one request an interval (0 turns it off), `burst` at once."""
@@ -76,6 +91,12 @@ class WebConfig(NamedTuple):
     users: Mapping[str, bytes]
     headers: tuple[tuple[str, str], ...]
     rate_limit: RateLimit
+
+    @property
+    def keeps_strangers_out(self) -> bool:
+        """Whether a password or a certificate is asked for."""
+        by_certificate = self.tls and self.tls.context.verify_mode == ssl.CERT_REQUIRED
+        return bool(self.users or by_certificate)
 
 
 class Section:
