@@ -5,8 +5,6 @@ Their queries run on a real Prometheus; what is made of the results is restated 
 
 import math
 import re
-import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from random import Random
@@ -15,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.bundle.history import served, written
 from tests.bundle.rollouts import (
     BAD,
     EXAMPLES,
@@ -26,12 +25,12 @@ from tests.bundle.rollouts import (
     flagger_query,
     measurement,
 )
-from tests.bundle.test_live import answer, wait_until_ready, written
+from tests.bundle.test_live import answer
 
 from model_exporter.catalogue import SCORES, Better
 
 STEP, MINUTES = 30, 75
-CALLS, HOURLY = 600, 40
+CALLS = 600
 VERSIONS: dict[str, dict[str, Any]] = {
     "healthy": {"calls": CALLS, "errors": 0, "slow": 0, "psi": 0.02, "rows": 900,
                 "accuracy": (-0.004, 0.006), "rmse": (-0.2, 0.005), "worse": 0},
@@ -100,38 +99,15 @@ def prometheus(
     tmp_path_factory: pytest.TempPathFactory, require_tool: Callable, run: Callable
 ) -> Iterator[tuple[str, int]]:
     """Start a Prometheus on an hour of history; yield its address and the end of the hour."""
-    folder = tmp_path_factory.mktemp("rollouts")
     now = int(time.time()) - 60
-    (folder / "history.txt").write_text("\n".join(exposition(now)))
-    (folder / "prometheus.yml").write_text("{}")
-    made = run(
-        require_tool("promtool"),
-        *("tsdb", "create-blocks-from", "openmetrics", folder / "history.txt", folder / "data"),
-    )
-    assert made.returncode == 0, made.stdout + made.stderr
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    server = subprocess.Popen(
-        [
-            require_tool("prometheus"),
-            f"--config.file={folder / 'prometheus.yml'}",
-            f"--storage.tsdb.path={folder / 'data'}",
-            f"--web.listen-address=127.0.0.1:{port}",
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_until_ready(f"http://127.0.0.1:{port}/-/ready")
-        yield f"http://127.0.0.1:{port}", now
-    finally:
-        server.terminate()
-        server.wait(timeout=10)
+    folder = tmp_path_factory.mktemp("rollouts")
+    with served(folder, exposition(now), require_tool, run) as url:
+        yield url, now
 
 
-def asked(prometheus: tuple[str, int], query: str, *, late: int = 0) -> list[float]:
+def asked(prometheus: tuple[str, int], query: str) -> list[float]:
     url, now = prometheus
-    return [float(one["value"][1]) for one in answer(url, query, now + late)]
+    return [float(one["value"][1]) for one in answer(url, query, now)]
 
 
 @pytest.mark.parametrize("score", ["accuracy", "rmse"])
