@@ -6,6 +6,8 @@
        ^
     scores  estimates  drift  baseline    numpy, scipy; no clock, no log, no files but baseline's
        ^             ^
+    tracking                              mlflow and tensorboardX, at first use
+       ^             ^
     sidecar -> integrations   job         the sidecar: prometheus_client and numpy, and
                                           evaluation (over scores and drift) at first use
        ^             ^
@@ -27,6 +29,10 @@ STATISTICS = {"errors", "records", "distribution"}
 FOUNDATION = {*STATISTICS, "catalogue", "baseline"}
 
 BASELINE_PARTS = {"design_effect", "reference_errors", "reference_table"}
+STATISTICAL = {"comparison", "scores", "estimates", "drift"}
+PROCESSES = {"sidecar", "job", "bundle", "demo", "tracking"}
+COMMANDS = {"cli_gate", "cli_job", "cli_report", "cli_tracking"}
+GATE = {"gate", "gate_file", "gate_live"}
 OURS: dict[str, set[str]] = {
     "catalogue": set(),
     "records": set(),
@@ -43,20 +49,22 @@ OURS: dict[str, set[str]] = {
     "baseline": {*STATISTICS, "baseline_quality", *BASELINE_PARTS},
     "baseline_quality": {*STATISTICS, "estimates", *BASELINE_PARTS, "scores"},
     "web": {"errors"},
-    "sidecar": {*FOUNDATION, "evaluation", "web"},
+    "tracking": {*STATISTICS, "catalogue", "baseline", "scores"},
+    "sidecar": {*FOUNDATION, "evaluation", "tracking", "web"},
     "integrations": {*FOUNDATION, "sidecar"},
     "testing": {"sidecar"},
-    "job": {*FOUNDATION, "web", "comparison", "scores", "estimates", "drift", "reference_errors"},
     "gate": {*FOUNDATION, "comparison", "drift", "reference_table", "scores"},
-    "gate_file": {*FOUNDATION, "gate", "job"},
+    "gate_file": {*FOUNDATION, "gate", "job", "tracking"},
     "gate_live": {*FOUNDATION, "gate", "gate_file", "job"},
     "report": {*FOUNDATION, "job"},
+    "job": {*FOUNDATION, *STATISTICAL, "reference_errors", "tracking", "web"},
     "bundle": {"catalogue"},
     "demo": {*FOUNDATION, "scores", "drift", "sidecar", "job", "bundle", "demo"},
-    "cli": {*FOUNDATION, "sidecar", "job", "bundle", "demo", "cli_gate", "cli_job", "cli_report"},
-    "cli_gate": {*FOUNDATION, "cli_job", "gate", "gate_file", "gate_live", "job"},
-    "cli_job": {"errors", "job"},
+    "cli": {*FOUNDATION, *PROCESSES, *COMMANDS, "scores", "drift"},
+    "cli_job": {"errors", "job", "cli_tracking"},
+    "cli_gate": {*FOUNDATION, "cli_job", "cli_tracking", *GATE, "job", "tracking"},
     "cli_report": {"cli_job", "job", "report"},
+    "cli_tracking": {"errors", "job", "tracking"},
     "__init__": {"baseline", "errors", "sidecar"},
     "__main__": {"cli"},
 }
@@ -76,6 +84,7 @@ THEIRS: dict[str, set[str]] = {
     "drift": {"numpy", "scipy"},
     "evaluation": {"matplotlib", "numpy"},
     "gate": {"numpy", "scipy"},
+    "tracking": {"numpy"},
     "baseline": {"numpy"},
     "baseline_quality": {"numpy"},
     "web": set(),
@@ -101,6 +110,7 @@ LAZY: dict[str, set[str]] = {
     "sidecar": {"opentelemetry", "pyarrow"},
     "web": {"bcrypt", "yaml"},
     "baseline_quality": {"estimates", "scores"},
+    "tracking": {"mlflow", "scores", "tensorboardX"},
 }
 """What may be imported inside functions only, so that who does not need it does not pay."""
 

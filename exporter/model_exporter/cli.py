@@ -12,6 +12,7 @@ from model_exporter import __version__
 from model_exporter.cli_gate import add_gate
 from model_exporter.cli_job import EXIT_FAILED, add_backfill, add_serve, add_state, instant
 from model_exporter.cli_report import add_report
+from model_exporter.cli_tracking import add_mlflow, add_tensorboard, write_mlflow, write_windows
 from model_exporter.errors import ModelExporterError
 from model_exporter.job.logs import configure, log_uncaught
 from model_exporter.job.redaction import redact
@@ -45,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configure(options.log_level, options.log_format)
     if arguments is None:  # the process is ours
         log_uncaught()
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     try:
         status = int(options.run(options))
         sys.stdout.flush()
@@ -118,6 +120,8 @@ def _add_baseline(commands: "Commands") -> None:
     command.add_argument(
         "--max-values", type=int, help="distinct values to keep a column; 0 keeps none"
     )
+    add_tensorboard(command)
+    add_mlflow(command)
     command.set_defaults(run=_baseline)
 
 
@@ -128,6 +132,7 @@ def _add_once(commands: "Commands") -> None:
         "--now", type=instant, help="ISO 8601; nothing later exists (default: the present)"
     )
     command.add_argument("--output", type=Path, help="write to this file, atomically")
+    add_tensorboard(command)
     command.set_defaults(run=_once)
 
 
@@ -163,6 +168,7 @@ def _demo(options: argparse.Namespace) -> int:
 def _baseline(options: argparse.Namespace) -> int:
     from model_exporter.baseline import MAX_VALUES, Baseline
     from model_exporter.job.sources import read_table
+    from model_exporter.tracking.record import baseline_record
 
     scores = dict(pair.split("=", 1) for pair in _names(options.scores) if "=" in pair)
     baseline = Baseline.from_table(
@@ -185,20 +191,30 @@ def _baseline(options: argparse.Namespace) -> int:
     )
     baseline.save(options.output)
     print(f"{options.output}: {baseline.rows} rows, {baseline.checksum}")
+    if options.tensorboard:
+        from model_exporter.tracking.tensorboard import baseline_points, write
+
+        write(options.tensorboard, baseline_points(baseline, at=time.time_ns() // 1_000))
+    write_mlflow(options, baseline_record(baseline))
     return 0
 
 
 def _once(options: argparse.Namespace) -> int:
+    from model_exporter.job.collector import exposition
     from model_exporter.job.config import load
-    from model_exporter.job.once import once, write_atomically
+    from model_exporter.job.once import evaluated, write_atomically
     from model_exporter.job.progress import Line
 
     now = time.time_ns() // 1_000 if options.now is None else options.now
-    text, failures = once(load(options.config), now=now, line=Line(sys.stderr))
+    config = load(options.config)
+    snapshots, failures = evaluated(config, now=now, line=Line(sys.stderr))
+    text = exposition(snapshots)
     if options.output is None:
         sys.stdout.write(text)
     else:
         write_atomically(options.output, text)
+    samples = (sample for snapshot in snapshots for sample in snapshot.samples(now))
+    write_windows(options, config, samples)
     for failure in failures:
         print(f"model-exporter: {redact(failure)}", file=sys.stderr)
     return EXIT_FAILED if failures else 0

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model_exporter.cli_job import instant
+from model_exporter.cli_tracking import add_mlflow, write_mlflow
 from model_exporter.errors import ConfigError, ModelExporterError
 from model_exporter.job.redaction import redact
 
@@ -41,7 +42,7 @@ def add_gate(commands: "Commands") -> None:
     )
     command.add_argument("--champion", metavar="KEY=COLUMN,...", help="the same of the champion")
     command.add_argument("--champion-table", type=Path, help="where its columns are, if elsewhere")
-    command.add_argument("--baseline", type=Path, help="reference without a champion")
+    command.add_argument("--baseline", help="reference without a champion: a file, or of MLflow")
     command.add_argument("--positive-label", default="1", help="positive class (default: 1)")
     command.add_argument("--margin", metavar="SCORE=MARGIN,...", help="as accuracy=0.01")
     command.add_argument("--now", type=instant, help="of live windows (default: the present)")
@@ -49,6 +50,7 @@ def add_gate(commands: "Commands") -> None:
     command.add_argument("--markdown", type=Path, metavar="FILE", help="for a pull request")
     command.add_argument("--json", type=Path, metavar="FILE")
     command.add_argument("--junit", type=Path, metavar="FILE")
+    add_mlflow(command)
     command.set_defaults(run=_gate, refused=EXIT_REFUSED)
 
 
@@ -66,6 +68,7 @@ def _judged(options: argparse.Namespace) -> int:
     from model_exporter.gate.outcome import Decision
     from model_exporter.gate.render import text
     from model_exporter.gate_file import LivePlan
+    from model_exporter.tracking import gate_record
 
     found = _asked(options)
     if isinstance(found.plan, LivePlan):
@@ -76,6 +79,7 @@ def _judged(options: argparse.Namespace) -> int:
         report = _judge_table(found.plan, found.criteria)
     _write(options, report)
     print(text(report), end="")
+    write_mlflow(options, gate_record(report.to_json()))
     return {
         Decision.PASS: EXIT_PASS,
         Decision.FAIL: EXIT_FAIL,
@@ -180,8 +184,8 @@ def _columns(text: str) -> dict[str, Any]:
 def _judge_table(plan: "TablePlan", criteria: "Criteria") -> "Report":
     from model_exporter.gate.run import judge_table
     from model_exporter.gate.sides import evaluation
-    from model_exporter.gate_file import load_baseline
     from model_exporter.job.sources import read_table
+    from model_exporter.tracking.source import load_baseline
 
     if plan.path is None:
         raise ConfigError("there is no table; name one on the command line or as `table`")
@@ -192,7 +196,7 @@ def _judge_table(plan: "TablePlan", criteria: "Criteria") -> "Report":
         candidate=plan.candidate,
         champion=plan.champion,
         champion_table=read_table(plan.champion_path) if plan.champion_path else None,
-        baseline=load_baseline(plan.baseline),
+        baseline=None if plan.baseline is None else load_baseline(plan.baseline),
         ids=plan.ids,
         segments=plan.segments,
         positive_label=plan.positive_label,

@@ -13,6 +13,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
+from model_exporter.cli_tracking import add_tensorboard, write_windows
 from model_exporter.errors import ConfigError, ModelExporterError
 from model_exporter.job.redaction import redact
 
@@ -54,6 +55,7 @@ def add_backfill(commands: "Commands") -> None:
     command.add_argument(
         "--state", type=Path, help="directory to keep rows in (default: a temporary one)"
     )
+    add_tensorboard(command)
     command.set_defaults(run=_backfill)
 
 
@@ -110,6 +112,7 @@ def _backfill(options: argparse.Namespace) -> int:
         history, failures = backfill(config, instants=instants, state=state, line=Line(sys.stderr))
     count = write(options.output, history)
     print(f"{options.output}: {count} samples, {len(instants)} steps")
+    write_windows(options, config, history.samples())
     for failure in failures:
         print(f"model-exporter: {redact(failure)}", file=sys.stderr)
     return EXIT_FAILED if failures else 0

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from model_exporter.baseline import Baseline
 from model_exporter.catalogue import SCORES, Better
 from model_exporter.errors import ConfigError
 from model_exporter.gate.criteria import (
@@ -21,6 +20,7 @@ from model_exporter.job.scoring import read_values
 from model_exporter.job.source_section import resolve
 from model_exporter.job.yaml_section import Section, read_section
 from model_exporter.records import Task
+from model_exporter.tracking.source import is_mlflow
 
 QUANTILES = ("mean", "p50", "p90", "p95", "p99", "p99.9")
 
@@ -36,7 +36,7 @@ class TablePlan:
     candidate: Columns
     champion: Columns | None
     champion_path: Path | None
-    baseline: Path | None
+    baseline: str | Path | None
     positive_label: object
     segments: tuple[str, ...] = ()
 
@@ -102,15 +102,11 @@ def load(path: Path) -> GateFile:
     return GateFile(plan, criteria)
 
 
-def load_baseline(path: Path | None) -> Baseline | None:
-    """Return a baseline, if there is one.
-
-    Raises
-    ------
-    BaselineError
-        If the file is none.
-    """
-    return None if path is None else Baseline.load(path)
+def _baseline(root: Section) -> str | Path | None:
+    given = root.text("baseline", default="")
+    if not given or is_mlflow(given):
+        return given or None
+    return resolve(root, given)
 
 
 def _table(root: Section, segments: tuple[str, ...]) -> TablePlan:
@@ -118,7 +114,7 @@ def _table(root: Section, segments: tuple[str, ...]) -> TablePlan:
     candidate = root.required_section("candidate", example="candidate: {prediction: prediction}")
     champion = root.section("champion")
     other = champion.text("table", default="") if champion else ""
-    path, baseline = root.text("table", default=""), root.text("baseline", default="")
+    path = root.text("table", default="")
     return TablePlan(
         task=task,
         path=resolve(root, path) if path else None,
@@ -127,7 +123,7 @@ def _table(root: Section, segments: tuple[str, ...]) -> TablePlan:
         candidate=_columns(candidate, task),
         champion=_columns(champion, task) if champion else None,
         champion_path=resolve(root, other) if other else None,
-        baseline=resolve(root, baseline) if baseline else None,
+        baseline=_baseline(root),
         positive_label=root.value("positive_label", default=1),
         segments=segments,
     )

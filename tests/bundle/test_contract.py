@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.bundle.rollouts import rollout_queries
 
 from model_exporter.bundle.dashboards import DASHBOARDS
 from model_exporter.catalogue import BY_NAME, FAMILIES, Kind
@@ -73,6 +74,7 @@ def queries(rules: list[dict[str, Any]], runbooks: dict[str, list[str]]) -> list
     return [
         *dashboard_queries(),
         *((rule.get("alert", rule.get("record")), rule["expr"]) for rule in rules),
+        *rollout_queries(),
         *((f"{page}.md", query) for page, found in runbooks.items() for query in found),
     ]
 

@@ -50,6 +50,13 @@ class History:
             for labels, histogram in histograms.items():
                 found.setdefault(labels, []).append((now, histogram))
 
+    def samples(self) -> Iterator[tuple[str, LabelValues, float, int]]:
+        """Yield family, labels, value and instant of every sample that is no histogram's."""
+        for name, series in self._values.items():
+            for labels, (times, points) in series.items():
+                for now, value in zip(times, points, strict=True):
+                    yield name, labels, value, now
+
     def families(self) -> Iterator[Metric]:
         """Yield the families that have samples, in the order of the catalogue."""
         for family in FAMILIES:

@@ -28,6 +28,7 @@ from model_exporter.job.source_section import (
 )
 from model_exporter.job.yaml_section import Duration, Section, read_section
 from model_exporter.records import ALL_VERSIONS, LabelPolicy, Task
+from model_exporter.tracking.source import is_mlflow, load_baseline
 from model_exporter.web.config import read as read_web_config
 
 DEFAULT_WINDOWS = ("1d", "7d", "30d")
@@ -299,8 +300,9 @@ def _baselines(section: Section, task: Task) -> Mapping[str, Baseline]:
     found = {}
     for version, path in given.items():
         try:
-            found[version] = Baseline.load(resolve(section, path))
-        except BaselineError as error:
+            where = path if is_mlflow(path) else resolve(section, path)
+            found[version] = load_baseline(where)
+        except (BaselineError, ConfigError) as error:
             section.refuse(str(error), key="baseline")
         if found[version].task is not task:
             section.refuse(

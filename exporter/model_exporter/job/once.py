@@ -18,13 +18,21 @@ def once(config: Config, *, now: int, line: Line | None = None) -> tuple[str, li
     The text depends on the records and on `now` only: not on when, how often, in what order or in
     which files they were read. `line` shows how far the reading has come.
     """
+    snapshots, failures = evaluated(config, now=now, line=line)
+    return exposition(snapshots), failures
+
+
+def evaluated(
+    config: Config, *, now: int, line: Line | None = None
+) -> tuple[list[Snapshot], list[str]]:
+    """Return what the exposition is made of, and what could not be read."""
     check_sources(config)
     snapshots, failures = [build_info()], []
     for model in config.models:
         with runner_of(model, config.state, line=line) as runner:
             snapshots.append(runner.turn(now, final=True))
             failures += runner.failures
-    return exposition(snapshots), failures
+    return snapshots, failures
 
 
 def build_info() -> Snapshot:

@@ -36,7 +36,8 @@ class ModelMonitor(Predicting, Serving, BatchJob, Evaluating):
         ``"binary"``, ``"multiclass"`` or ``"regression"``; by default that of the baseline. Where
         only `log_predictions` is used, the first of them tell.
     baseline
-        A `Baseline` or the path of its file. Turns on drift and data quality.
+        A `Baseline`, the path of its file, or its address in MLflow such as
+        ``"models:/churn@champion"``. Turns on drift and data quality.
     log
         Directory of the prediction log, for the exporter job, or the URL of the job's receiver
         (``"http://exporter:9920/v1/predictions"``); None writes none.

@@ -94,14 +94,16 @@ class Settings(NamedTuple):
 
 
 def read_baseline(value: object) -> Baseline | None:
-    """Load a baseline where a path is given."""
+    """Load a baseline where a path, or an address of MLflow's, is given."""
     if value is None or isinstance(value, Baseline):
         return value
     if isinstance(value, (str, os.PathLike)):
-        return Baseline.load(value)
+        from model_exporter.tracking.source import load_baseline
+
+        return load_baseline(value)
     raise ConfigError(
-        f"baseline={value!r}: expected a path or a Baseline; make a file with "
-        "`model-exporter baseline` or an object with Baseline.from_table"
+        f"baseline={value!r}: expected a path, an address of MLflow's or a Baseline; make a file "
+        "with `model-exporter baseline` or an object with Baseline.from_table"
     )
 
 
