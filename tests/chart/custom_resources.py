@@ -8,7 +8,9 @@ from typing import Any
 import yaml
 
 OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.85.0"
-GROUPS = ("monitoring.coreos.com/", "grafana.integreatly.org/")
+ARGO = "github.com/argoproj/argo-rollouts@v1.8.3"
+FLAGGER = "github.com/fluxcd/flagger@v1.36.1"
+GROUPS = ("monitoring.coreos.com/", "grafana.integreatly.org/", "argoproj.io/", "flagger.app/")
 LABELS = {"type": "object", "additionalProperties": {"type": "string"}}
 REFERENCE = {"key": {"type": "string"}, "name": {"type": "string"}}
 GRAFANA_DASHBOARD = {
@@ -33,16 +35,29 @@ Loader.add_constructor("tag:yaml.org,2002:value", lambda _, node: node.value)
 
 
 def definitions(go: str) -> list[dict[str, Any]]:
-    """Return the definitions; those of the Prometheus operator come out of its Go module."""
-    command = [go, "mod", "download", "-json", OPERATOR]
+    """Return the definitions; all but one come out of Go modules."""
+    folder = _fetched(go, OPERATOR) / "example/prometheus-operator-crd"
+    plurals = ("servicemonitors", "podmonitors", "prometheusrules", "alertmanagerconfigs")
+    paths = [folder / f"monitoring.coreos.com_{plural}.yaml" for plural in plurals]
+    paths.append(_fetched(go, ARGO) / "manifests/crds/analysis-template-crd.yaml")
+    flagger = yaml.load_all(
+        (_fetched(go, FLAGGER) / "artifacts/flagger/crd.yaml").read_text(), Loader
+    )
+    return [
+        *(yaml.load(path.read_text(), Loader) for path in paths),
+        *(one for one in flagger if one["spec"]["names"]["kind"] == "MetricTemplate"),
+        _grafana_dashboard(),
+    ]
+
+
+def _fetched(go: str, module: str) -> Path:
+    """Return the folder of a Go module; its definitions are files of it."""
+    command = [go, "mod", "download", "-json", module]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd="/")
     found = json.loads(done.stdout or "{}")
     if done.returncode or "Dir" not in found:
-        raise OSError(f"{OPERATOR} cannot be fetched: {found.get('Error', done.stderr)}")
-    folder = Path(found["Dir"]) / "example/prometheus-operator-crd"
-    plurals = ("servicemonitors", "podmonitors", "prometheusrules", "alertmanagerconfigs")
-    paths = [folder / f"monitoring.coreos.com_{plural}.yaml" for plural in plurals]
-    return [*(yaml.load(path.read_text(), Loader) for path in paths), _grafana_dashboard()]
+        raise OSError(f"{module} cannot be fetched: {found.get('Error', done.stderr)}")
+    return Path(found["Dir"])
 
 
 def specification(definition: dict[str, Any]) -> dict[str, Any]:

@@ -131,6 +131,28 @@ def test_grafana_dashboards_refer_to_the_config_maps(render: Render) -> None:
         assert one["spec"]["folder"] == "Models"
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("AnalysisTemplate", "argo-analysis-templates.yml"),
+        ("MetricTemplate", "flagger-metric-templates.yml"),
+    ],
+)
+def test_rollout_templates_arrive_as_written(
+    kind: str, name: str, render: Render, root: Path
+) -> None:
+    """Each brace; only the address of Prometheus is the user's."""
+    text = (root / "alerting/rollouts" / name).read_text()
+    address = "https://prometheus.example.com"
+    expected = yaml.safe_load_all(
+        text.replace("http://prometheus-operated.monitoring:9090", address)
+    )
+    found = of_kind(render("operators"), kind)
+    assert [one["spec"] for one in found] == [one["spec"] for one in expected]
+    assert {one["metadata"]["namespace"] for one in found} == {"monitoring"}
+    assert of_kind(render("minimal"), kind) == []
+
+
 def snake(name: str) -> str:
     return re.sub(r"(?<=[a-z])([A-Z]+)", r"_\1", name).lower()
 

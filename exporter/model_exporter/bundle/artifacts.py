@@ -13,6 +13,10 @@ DASHBOARD_FOLDER = Path("dashboards")
 RULE_FOLDER = Path("alerting/rules")
 CHART = Path("helm/model-exporter")
 CHART_FILES = CHART / "files"
+ROLLOUTS = (
+    Path("alerting/rollouts/argo-analysis-templates.yml"),
+    Path("alerting/rollouts/flagger-metric-templates.yml"),
+)
 ALERTMANAGER = Path("alerting/alertmanager/alertmanager.yml")
 
 GENERATED = {
@@ -20,6 +24,7 @@ GENERATED = {
     RULE_FOLDER: "*.yml",
     CHART_FILES / "dashboards": "*",
     CHART_FILES / "rules": "*",
+    CHART_FILES / "rollouts": "*",
     CHART_FILES: "*",
 }
 """Folders that hold generated files, and which of their files are generated."""
@@ -49,6 +54,10 @@ def _from_written(root: Path) -> dict[Path, str]:
     routing = _read(root / ALERTMANAGER)
     if routing is not None:
         files[CHART_FILES / ALERTMANAGER.name] = routing
+    for path in ROLLOUTS:
+        templates = _read(root / path)
+        if templates is not None:
+            files[CHART_FILES / "rollouts" / path.name] = templates
     return files
 
 
