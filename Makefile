@@ -7,6 +7,8 @@
 #   make manifests
 #                write helm/manifests/exporter.yaml anew; needs helm
 #   make cluster build a Kubernetes API server, without which its test is skipped; needs go
+#   make pictures
+#                draw the dashboards to docs/pictures (needs npm, Chromium, Prometheus, Alertmanager)
 #   make frameworks
 #                install BentoML, KServe and Ray Serve, without which their tests are skipped
 
@@ -15,7 +17,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH := $(VENV)/bench
 
-.PHONY: demo test lint bench bundle manifests cluster frameworks clean
+.PHONY: demo test lint bench bundle manifests cluster pictures frameworks clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/model-exporter demo $(ARGS)
@@ -47,6 +49,9 @@ manifests:
 	  >> $(MANIFEST)
 
 cluster: $(VENV)/cluster/kube-apiserver
+
+pictures: $(VENV)/.dev
+	$(BIN)/python docs/pictures/draw.py
 
 frameworks: $(VENV)/.frameworks
 
