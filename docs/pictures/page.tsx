@@ -62,7 +62,7 @@ function Gauges({ frames, panel, width, height }: Json) {
 
 function Tables({ frames, panel, width, height }: Json) {
   const frame = { ...frames[0], fields: frames[0].fields.filter((field: Json) => !field.config.custom?.hidden) };
-  return <Table data={frame} width={width} height={height} initialSortBy={panel.options.sortBy} cellHeight={panel.options.cellHeight} columnMinWidth={60} />;
+  return <Table data={frame} width={width} height={height} initialSortBy={panel.options.sortBy} cellHeight={panel.options.cellHeight} />;
 }
 
 function Lines({ frames, panel, width, height }: Json) {

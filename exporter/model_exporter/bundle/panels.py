@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from model_exporter.bundle.grafana import Json, Panel, Query
-from model_exporter.bundle.looks import steps
+from model_exporter.bundle.looks import EMPTY_CELL, WIDE_COLUMNS, steps
 
 LIST_LEGEND = {"calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": True}
 TABLE_LEGEND = {
@@ -15,6 +15,8 @@ TABLE_LEGEND = {
     "sortBy": "Last *",
     "sortDesc": True,
 }
+LEAST_TOPS = {"percentunit": 0.01, "cps": 0.1, "reqps": 0.1, "short": 1}
+"""Where the axis of a unit ends at least: that of lines at 0 would end at 100, which is 10000 %."""
 NARROW = 8
 """Panels up to this width have their legend below; wider ones beside the lines, with numbers."""
 
@@ -56,6 +58,7 @@ def timeseries(
         custom["thresholdsStyle"] = {"mode": "dashed"}
     if lowest is not None:
         custom["axisSoftMin"] = lowest
+    top = LEAST_TOPS.get(unit) if top is None else top
     if top is not None:
         custom["axisSoftMax"] = top
     return Panel(
@@ -156,9 +159,14 @@ def table(
         empty=empty,
         width=width,
         height=height,
-        custom={"align": "auto", "cellOptions": {"type": "auto"}, "filterable": True},
+        custom={
+            "align": "auto",
+            "cellOptions": {"type": "auto"},
+            "filterable": True,
+            "minWidth": 80,
+        },
         options=options,
-        overrides=overrides,
+        overrides=[EMPTY_CELL, WIDE_COLUMNS, *overrides],
         transformations=transformations,
         result="table",
         instant=True,
