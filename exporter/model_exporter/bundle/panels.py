@@ -163,7 +163,7 @@ def table(
             "align": "auto",
             "cellOptions": {"type": "auto"},
             "filterable": True,
-            "minWidth": 80,
+            "minWidth": 64,
         },
         options=options,
         overrides=[EMPTY_CELL, WIDE_COLUMNS, *overrides],
