@@ -5,6 +5,7 @@ at start, in one line, not found out weeks later in an empty dashboard.
 """
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -22,6 +23,7 @@ from model_exporter.job.columns import (
 )
 from model_exporter.job.config import Config, ModelConfig
 from model_exporter.job.intake import read_token
+from model_exporter.job.retraining.section import RetrainingConfig
 from model_exporter.job.source_section import PUSH, SourceConfig
 from model_exporter.records import Task
 
@@ -45,7 +47,11 @@ def check_sources(config: Config) -> list[str]:
         no value is of the type that the configuration implies.
     """
     unchecked = []
+    if config.alerts is not None:
+        _check_token(config.alerts, f"{config.path}: alerts")
     for model in config.models:
+        if model.retraining is not None:
+            _check_secrets(model.retraining)
         pairs = [(model.predictions, prediction_columns(model))]
         if model.labels is not None:
             pairs.append((model.labels, label_columns(model)))
@@ -74,7 +80,8 @@ def check_batch(columns: Iterable[Column], table: pa.Table, where: str) -> None:
 
 def _check(model: ModelConfig, source: SourceConfig, columns: Iterable[Column]) -> None:
     if source.type == PUSH:
-        _check_token(source)
+        if source.token_file is not None:
+            _check_token(source.token_file, source.place)
         return
     try:
         found = source.open().sample()
@@ -88,13 +95,20 @@ def _check(model: ModelConfig, source: SourceConfig, columns: Iterable[Column]) 
     _check_types(model, columns, table.slice(0, SAMPLE_ROWS), where)
 
 
-def _check_token(source: SourceConfig) -> None:
-    path = source.token_file
-    if path is not None and read_token(path) is None:
+def _check_token(path: Path, place: str) -> None:
+    if read_token(path) is None:
         raise SourceError(
-            f"{source.place}: {path}: expected a readable file with one line of visible ASCII, the "
+            f"{place}: {path}: expected a readable file with one line of visible ASCII, the "
             "bearer token; write one"
         )
+
+
+def _check_secrets(retraining: RetrainingConfig) -> None:
+    try:
+        for secret in retraining.request.secrets:
+            secret.read()
+    except SourceError as error:
+        raise SourceError(f"{retraining.place}: {error}") from error
 
 
 def _check_names(

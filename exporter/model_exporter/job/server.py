@@ -1,9 +1,9 @@
-"""The HTTP endpoints of the job: metrics, health, readiness, reload, push."""
+"""The HTTP endpoints of the job: metrics, health, readiness, reload, push, alerts."""
 
 import json
 import threading
-from collections.abc import Callable
-from typing import Self
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 from model_exporter.errors import ModelExporterError
 from model_exporter.job.connections import Handler, Server
@@ -11,6 +11,7 @@ from model_exporter.job.door import PATHS, RETRY_SECONDS, Door
 from model_exporter.job.page import Page
 from model_exporter.job.push_body import PushError
 from model_exporter.job.redaction import redact
+from model_exporter.job.retraining import door as alert_door
 
 INDEX = b"""<!doctype html><title>model-exporter</title><h1>model-exporter</h1>
 <p><a href="/metrics">metrics</a> <a href="/-/healthy">healthy</a> <a href="/-/ready">ready</a>
@@ -27,11 +28,13 @@ class Endpoints:
         ready: Callable[[], bool],
         reload: Callable[[], None],
         door: Door,
+        alerts: alert_door.AlertDoor,
     ) -> None:
         self.page = page
         self.ready = ready
         self.reload = reload
         self.door = door
+        self.alerts = alerts
 
 
 class JobServer:
@@ -73,7 +76,7 @@ class _Handler(Handler):
             self.answer(200 if ready else 503, b"ready\n" if ready else b"first evaluation runs\n")
         elif path == "/":
             self.answer(200, INDEX, "text/html; charset=utf-8")
-        elif path == "/-/reload" or path in PATHS:
+        elif path in ("/-/reload", alert_door.PATH) or path in PATHS:
             self.answer(405, b"use POST\n", Allow="POST")
         else:
             self.answer(404, b"not found; try /metrics\n")
@@ -85,7 +88,9 @@ class _Handler(Handler):
         length = self.headers.get("Content-Length", "")
         self.unread = int(length) if length.isdecimal() and len(length) < 19 else 0
         if path in PATHS:
-            self._push(PATHS[path], query)
+            self._take(lambda headers: self._push(PATHS[path], query, headers))
+        elif path == alert_door.PATH:
+            self._take(self._alerts)
         elif path == "/-/reload":
             self._reload()
         else:
@@ -96,13 +101,19 @@ class _Handler(Handler):
 
     do_PATCH = do_DELETE = do_OPTIONS = do_PUT  # noqa: N815  # the standard library's names
 
-    def _push(self, source: str, query: str) -> None:
+    def _push(self, source: str, query: str, headers: Mapping[str, str]) -> dict[str, Any]:
         door = self.endpoints.door
+        with door.entered(source, headers) as (intakes, length):
+            return door.take(intakes, query, headers, self.read_body(length))
+
+    def _alerts(self, headers: Mapping[str, str]) -> dict[str, Any]:
+        retrainer, length = self.endpoints.alerts.entered(headers)
+        return alert_door.decided(retrainer, self.read_body(length))
+
+    def _take(self, take: Callable[[Mapping[str, str]], dict[str, Any]]) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
         try:
-            with door.entered(source, headers) as (intakes, length):
-                body = self.read_body(length)
-                answer = door.take(intakes, query, headers, body)
+            answer = take(headers)
         except PushError as error:
             more = {"Retry_After": str(RETRY_SECONDS)} if error.retry else {}
             if error.status == 401:

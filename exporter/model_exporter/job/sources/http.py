@@ -66,22 +66,13 @@ class Page:
 
 def configure(section: Section) -> Callable[[], Source]:
     """Take the keys of an HTTP source from a section."""
-    url = section.text("url", expected="a URL such as https://api.example.com/labels")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        section.refuse("expected a URL that begins with http:// or https://", key="url")
-    if parts.username or parts.password:
-        section.refuse(
-            "credentials are not written here; use `username` and `password_file`, or `token_file`",
-            key="url",
-        )
     options = HttpOptions(
-        url=url,
+        url=take_url(section),
         format=section.choice("format", FORMATS, default="json"),
         records=section.text("records", default=""),
         pagination=configure_pagination(section),
         since=_since(section),
-        credentials=_credentials(section),
+        credentials=take_credentials(section),
         seconds=section.duration("timeout", default="60s").seconds,
     )
     if options.records and options.format != "json":
@@ -100,7 +91,22 @@ def _since(section: Section) -> tuple[str, str] | None:
     return found
 
 
-def _credentials(section: Section) -> Credentials:
+def take_url(section: Section, *, default: Any = ...) -> str:
+    """Take the key `url`: of HTTP, and without credentials in it."""
+    url = section.text("url", default=default, expected="a URL such as https://api.example.com/v1")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        section.refuse("expected a URL that begins with http:// or https://", key="url")
+    if parts.username or parts.password:
+        section.refuse(
+            "credentials are not written here; use `username` and `password_file`, or `token_file`",
+            key="url",
+        )
+    return url
+
+
+def take_credentials(section: Section) -> Credentials:
+    """Take a token, or a user and a password."""
     token, password = take_secret(section, "token"), take_secret(section, "password")
     username = section.text("username", default="")
     if token and (username or password):
