@@ -2,12 +2,14 @@
 
 import base64
 import json
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.job.web_server import WebServer
@@ -17,6 +19,7 @@ from model_exporter.errors import ConfigError
 from model_exporter.job.config import load
 from model_exporter.job.push_body import PushError
 from model_exporter.job.retraining.alert import Alert, alerts
+from model_exporter.job.retraining.presets import PRESETS
 from model_exporter.job.retraining.sending import End, send
 from model_exporter.job.retraining.template import Call, variables_of
 from model_exporter.job.sources.web import Adapter
@@ -275,6 +278,30 @@ def test_what_belongs_together(tmp_path: Path, capsys: pytest.CaptureFixture[str
         (tmp_path / missing).unlink()
         assert main(["check-config", str(path)]) == 2
         assert missing in capsys.readouterr().err
+
+
+DOCUMENTED = re.findall(
+    r"```yaml\n((?:alerts|request):.*?)```",
+    (Path(__file__).parents[2] / "docs/retraining.md").read_text("utf-8"),
+    re.DOTALL,
+)
+
+
+@pytest.mark.parametrize("text", DOCUMENTED, ids=range(len(DOCUMENTED)))
+def test_what_the_page_shows(tmp_path: Path, text: str) -> None:
+    """Each example is taken as it stands."""
+    document = yaml.safe_load(text)
+    path = tmp_path / "exporter.yml"
+    if "request" in document:
+        configure(tmp_path, document["request"])
+    else:
+        path.write_text(text)
+    assert load(path).models[0].retraining is not None
+
+
+def test_the_page_shows_every_service() -> None:
+    shown = {yaml.safe_load(text).get("request", {}).get("type") for text in DOCUMENTED}
+    assert shown == {*PRESETS, None}
 
 
 GOOD = {
