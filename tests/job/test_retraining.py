@@ -265,6 +265,28 @@ def test_a_full_disk_decides_nothing(
     assert counted(service.port, "requested") == 1
 
 
+def test_what_cannot_be_written_down_is_not_sent(
+    tmp_path: Path,
+    receiver: WebServer,
+    start: Callable[[Path], Service],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is sent, and written down, when it can be; meanwhile not too much may wait for that."""
+    caplog.set_level(logging.CRITICAL, "model_exporter")
+    monkeypatch.setattr(retrainer, "TROUBLE_SECONDS", 0.01)
+    monkeypatch.setattr(retrainer, "MAX_UNWRITTEN", 3)
+    journal = tmp_path / "state" / "retraining.jsonl"
+    journal.mkdir(parents=True)
+    service = start(configure(tmp_path, receiver.url))
+    assert post(service.port, webhook(*[ALERT] * 4))[0] == 202
+    assert post(service.port, webhook(ALERT))[0] == 503
+    assert receiver.requests == []
+    journal.rmdir()
+    until(lambda: counted(service.port, "accepted") == 1)
+    assert outcomes(tmp_path) == ["requested", *["duplicate"] * 3, "accepted"]
+
+
 def test_a_service_in_trouble_is_tried_again(
     tmp_path: Path,
     receiver: WebServer,

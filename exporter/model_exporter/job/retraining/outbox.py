@@ -169,6 +169,11 @@ class Outbox:
         """Have a line written to the journal."""
         self._connection.execute("INSERT INTO journal (line) VALUES (?)", (json.dumps(line),))
 
+    def unwritten(self) -> int:
+        """Return how many lines are not known to be in the journal."""
+        rows = self._connection.execute("SELECT max(entry) - min(entry) + 1 FROM journal")
+        return rows.fetchone()[0] or 0
+
     def notes(self, limit: int) -> list[tuple[int, str]]:
         """Return lines that are not known to be in the journal, with their numbers."""
         rows = self._connection.execute(

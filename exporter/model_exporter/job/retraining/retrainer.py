@@ -30,11 +30,14 @@ MAX_ATTEMPTS = 15
 """About half an hour; then the alert, which still fires, is decided on anew when it comes again."""
 IDLE_SECONDS = 15.0
 """Between two looks at what nobody announced: attempts without a token."""
-TROUBLE_SECONDS = 5.0
+TROUBLE_SECONDS = 15.0
 GRACE_SECONDS = 2.5
 """How long a call may go on after the service was asked to stop."""
 LOOK_SECONDS = 0.05
 TOGETHER = 1_000
+"""Lines that are written to the journal at once."""
+MAX_UNWRITTEN = 100_000
+"""Lines that wait for a journal that cannot be written; then alerts are refused."""
 NAME_LENGTH = 200
 """Of labels in the journal."""
 NOBODY = ""
@@ -70,6 +73,7 @@ class Retrainer:
         self._clock = clock
         self._changed = changed
         self._unauthorized = 0
+        self._counting = threading.Lock()
         self._shown = Snapshot()
         self._not_before: dict[int, float] = {}
         self._adapter = Adapter()
@@ -103,7 +107,8 @@ class Retrainer:
 
     def refused(self) -> None:
         """Count an attempt without the right token."""
-        self._unauthorized += 1
+        with self._counting:
+            self._unauthorized += 1
 
     def take(self, alerts: Sequence[Alert]) -> dict[str, int]:
         """Decide about alerts; return how many had which outcome. All is on the disk then.
@@ -118,6 +123,8 @@ class Retrainer:
         histories: dict[str, History] = {}
         try:
             with self._outbox.transaction():
+                if self._outbox.unwritten() > MAX_UNWRITTEN:
+                    raise PushError(503, "the journal cannot be written; send again", retry=True)
                 for alert in alerts:
                     found[self._decide(alert, histories, labels[alert.model])] += 1
         except sqlite3.Error as error:
@@ -174,8 +181,8 @@ class Retrainer:
             try:
                 self._tell()
                 wait = self._send_next()
-            except Exception:  # of the disk, for example; alerts are refused meanwhile
-                logger.exception("retraining: cannot go on, trying again")
+            except Exception:  # of the disk, for example: what cannot be written is not sent
+                logger.exception("retraining: cannot go on; trying again")
                 wait = 0.0
                 self._stopping.wait(TROUBLE_SECONDS)
             self._wake.wait(wait)
