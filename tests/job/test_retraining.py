@@ -23,7 +23,7 @@ from tests.job.web_server import WebServer
 
 from model_exporter.demo.processes import Processes, answers, fetch, free_port
 from model_exporter.errors import StateError
-from model_exporter.job.retraining import retrainer
+from model_exporter.job.retraining import delivery, retrainer
 from model_exporter.job.retraining.journal import Journal
 from model_exporter.job.retraining.outbox import Outbox
 from model_exporter.job.retraining.sending import End, send
@@ -254,11 +254,11 @@ def test_a_full_disk_decides_nothing(
     caplog.set_level(logging.CRITICAL, "model_exporter")
     service = start(configure(tmp_path, receiver.url))
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Outbox, "note", full)
+        patch.setattr(Outbox, "record", full)
         assert post(service.port, webhook(ALERT))[0] == 503
     assert post(service.port, webhook(ALERT))[1]["outcomes"] == {"requested": 1}
     until(lambda: counted(service.port, "accepted") == 1)
@@ -294,7 +294,7 @@ def test_a_service_in_trouble_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With one key; each attempt is in the journal."""
-    monkeypatch.setattr(retrainer, "FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(delivery, "FIRST_WAIT_SECONDS", 0.01)
     statuses = [500, 503, 429, 200]
     receiver.respond = lambda asked: asked.answer(b"busy", statuses.pop(0))
     service = start(configure(tmp_path, receiver.url))
@@ -323,8 +323,8 @@ def test_it_gives_up(
     tmp_path: Path, start: Callable[[Path], Service], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where nobody listens, after some attempts."""
-    monkeypatch.setattr(retrainer, "FIRST_WAIT_SECONDS", 0.001)
-    monkeypatch.setattr(retrainer, "MAX_ATTEMPTS", 3)
+    monkeypatch.setattr(delivery, "FIRST_WAIT_SECONDS", 0.001)
+    monkeypatch.setattr(delivery, "MAX_ATTEMPTS", 3)
     service = start(configure(tmp_path, f"http://127.0.0.1:{free_port()}/"))
     post(service.port, webhook(ALERT))
     until(lambda: counted(service.port, "failed") == 1)

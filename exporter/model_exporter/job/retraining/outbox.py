@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model_exporter.errors import StateError
+from model_exporter.job.retraining.alert import iso
 from model_exporter.job.retraining.decision import History, Outcome, Request, State
 
 FILE = "retraining.sqlite"
+NAME_LENGTH = 200
+"""Of the texts of an alert in the journal."""
 KEPT = 1_000
 """Requests of a model that are remembered: ten days of the most that a day may have."""
 BUSY_SECONDS = 1.0
@@ -145,13 +148,17 @@ class Outbox:
             (state, attempted, request.id),
         )
 
-    def count(self, model: str, outcome: Outcome, times: int = 1) -> None:
-        """Count an outcome."""
+    def record(
+        self, model: str, outcome: Outcome, reason: str, *, at: int, about: Mapping[str, object]
+    ) -> None:
+        """Count an outcome of a model, and have it written to the journal, with the reason."""
         self._connection.execute(
-            "INSERT INTO count VALUES (?, ?, ?) "
-            "ON CONFLICT DO UPDATE SET value = value + excluded.value",
-            (model, outcome, times),
+            "INSERT INTO count VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET value = value + 1",
+            (model, outcome),
         )
+        short = {k: v[:NAME_LENGTH] if isinstance(v, str) else v for k, v in about.items()}
+        line = {"time": iso(at), **short, "outcome": outcome, "reason": reason}
+        self._connection.execute("INSERT INTO journal (line) VALUES (?)", (json.dumps(line),))
 
     def counts(self) -> dict[tuple[str, str], int]:
         """Return what was counted since the beginning."""
@@ -164,10 +171,6 @@ class Outbox:
             "SELECT model, max(at) FROM request WHERE state <> 'dry_run' GROUP BY model"
         )
         return dict(rows.fetchall())
-
-    def note(self, line: Mapping[str, object]) -> None:
-        """Have a line written to the journal."""
-        self._connection.execute("INSERT INTO journal (line) VALUES (?)", (json.dumps(line),))
 
     def unwritten(self) -> int:
         """Return how many lines are not known to be in the journal."""

@@ -5,7 +5,6 @@ evaluation, and none of them waits for anything here.
 """
 
 import logging
-import random
 import sqlite3
 import threading
 import time
@@ -14,20 +13,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from model_exporter.errors import SourceError
 from model_exporter.job.push_body import PushError
 from model_exporter.job.retraining.alert import Alert, iso
 from model_exporter.job.retraining.decision import History, Outcome, Request, State, decide
+from model_exporter.job.retraining.delivery import Delivery
 from model_exporter.job.retraining.journal import Journal
-from model_exporter.job.retraining.outbox import Outbox, Waiting
+from model_exporter.job.retraining.outbox import Outbox
 from model_exporter.job.retraining.section import RetrainingConfig
-from model_exporter.job.retraining.sending import End, Result, send
 from model_exporter.job.retraining.template import variables_of
 from model_exporter.job.snapshot import Snapshot
-from model_exporter.job.sources.web import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, Adapter
 
-MAX_ATTEMPTS = 15
-"""About half an hour; then the alert, which still fires, is decided on anew when it comes again."""
 IDLE_SECONDS = 15.0
 """Between two looks at what nobody announced: attempts without a token."""
 TROUBLE_SECONDS = 15.0
@@ -38,8 +33,6 @@ TOGETHER = 1_000
 """Lines that are written to the journal at once."""
 MAX_UNWRITTEN = 100_000
 """Lines that wait for a journal that cannot be written; then alerts are refused."""
-NAME_LENGTH = 200
-"""Of labels in the journal."""
 NOBODY = ""
 """`model_name` of what belongs to no model that is retrained."""
 
@@ -75,16 +68,18 @@ class Retrainer:
         self._unauthorized = 0
         self._counting = threading.Lock()
         self._shown = Snapshot()
-        self._not_before: dict[int, float] = {}
-        self._adapter = Adapter()
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._outbox = Outbox(state)
-        self._journal = Journal(state)
-        self._settle_interrupted()
-        self._thread = threading.Thread(
-            target=self._run, name="model-exporter-retraining", daemon=True
-        )
+        self._delivery = Delivery(self._outbox, models, self._now)
+        try:
+            self._journal = Journal(state)
+            self._delivery.settle()
+        except BaseException:
+            self._outbox.__exit__()
+            raise
+        name = "model-exporter-retraining"
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def __enter__(self) -> "Retrainer":
@@ -97,7 +92,7 @@ class Retrainer:
         while self._thread.is_alive():
             left = deadline - time.monotonic()
             if left <= 0:
-                self._adapter.cut()
+                self._delivery.cut()
             self._thread.join(max(left, LOOK_SECONDS))
         self._outbox.__exit__()
 
@@ -145,42 +140,31 @@ class Retrainer:
         config = self._models.get(alert.model)
         if config is None:
             outcome = Outcome.NOT_CONFIGURED if alert.firing else Outcome.RESOLVED
-            self._note(NOBODY, outcome, "the model has no `retraining`", alert=_about(alert))
+            reason = "the model has no `retraining`"
+            self._outbox.record(NOBODY, outcome, reason, at=self._now(), about=_about(alert))
             return outcome
-        name, now = alert.model, round(self._clock() * 1_000_000)
+        name, now = alert.model, self._now()
         history = histories.get(name) or self._outbox.history(name)
         outcome, reason = decide(config.rules, alert, history, labels=labels, now=now)
-        number = None
+        about = _about(alert)
         if outcome in (Outcome.REQUESTED, Outcome.DRY_RUN):
             state = State.PENDING if outcome is Outcome.REQUESTED else State.DRY_RUN
             request = Request(alert.episode, now, labels, state)
-            number = self._outbox.add(name, request, variables_of(alert))
+            about["request"] = self._outbox.add(name, request, variables_of(alert))
             history = replace(history, requests=[*history.requests, request])
         histories[name] = history
-        self._note(name, outcome, reason, alert=_about(alert), request=number)
+        self._outbox.record(name, outcome, reason, at=now, about=about)
         return outcome
 
-    def _note(
-        self,
-        model: str,
-        outcome: Outcome,
-        reason: str,
-        *,
-        alert: Mapping[str, str],
-        request: int | None = None,
-    ) -> None:
-        """Count an outcome, and have it written to the journal."""
-        self._outbox.count(model, outcome)
-        line: dict[str, object] = {"time": iso(round(self._clock() * 1_000_000)), **alert}
-        line |= {"outcome": outcome, "reason": reason}
-        self._outbox.note(line if request is None else {**line, "request": request})
+    def _now(self) -> int:
+        return round(self._clock() * 1_000_000)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._wake.clear()
             try:
                 self._tell()
-                wait = self._send_next()
+                wait = 0.0 if self._stopping.is_set() else self._delivery.send_next(IDLE_SECONDS)
             except Exception:  # of the disk, for example: what cannot be written is not sent
                 logger.exception("retraining: cannot go on; trying again")
                 wait = 0.0
@@ -216,84 +200,15 @@ class Retrainer:
             snapshot.put("model_retraining_last_request_timestamp_seconds", (model,), seconds)
         return snapshot
 
-    def _send_next(self) -> float:
-        """Send the first request that is due; return how long there is nothing to do."""
-        with self._outbox.transaction():
-            waiting = self._outbox.waiting()
-        now = time.monotonic()
-        due = {request.id: self._not_before.get(request.id, 0.0) for request in waiting}
-        self._not_before = {id_: due[id_] for id_ in due}
-        for request in waiting:
-            if due[request.id] <= now and not self._stopping.is_set():
-                self._send(request)
-                return 0.0
-        return min([IDLE_SECONDS, *(moment - now for moment in due.values())])
 
-    def _send(self, request: Waiting) -> None:
-        config = self._models.get(request.model)
-        if config is None:
-            self._end(request, Result(End.REFUSED, "the model has no `retraining` any more"))
-            return
-        try:
-            call = config.request.call(request.variables)
-        except SourceError as error:
-            self._end(request, Result(End.AGAIN, f"{error}; nothing was sent"))
-            return
-        self._adapter = Adapter()
-        with self._outbox.transaction():
-            self._outbox.move(request, State.SENDING)
-        self._end(request, send(call, self._adapter, known=config.request.known))
-
-    def _end(self, request: Waiting, result: Result) -> None:
-        again = result.end is End.AGAIN
-        if again and request.attempts + 1 >= MAX_ATTEMPTS:
-            result = replace(result, end=End.REFUSED)
-            again = False
-        outcome, state = ENDS[result.end]
-        with self._outbox.transaction():
-            self._outbox.move(request, state, attempted=True)
-            self._note(
-                *(request.model, outcome, result.reason),
-                alert=_of_request(request),
-                request=request.id,
-            )
-        if again:
-            longest = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2**request.attempts)
-            wait = max(result.retry_after, random.uniform(longest / 2, longest))
-            self._not_before[request.id] = time.monotonic() + wait
-        level = logging.INFO if result.end is End.ACCEPTED else logging.WARNING
-        extra = {"event": f"retraining_{outcome}", "model": request.model}
-        logger.log(
-            level, "%s: retraining %s: %s", request.model, outcome, result.reason, extra=extra
-        )
-
-    def _settle_interrupted(self) -> None:
-        with self._outbox.transaction():
-            interrupted = self._outbox.interrupted()
-        for request in interrupted:
-            reason = "the job ended while the call was under way; it is not sent again"
-            self._end(request, Result(End.UNKNOWN, reason))
-
-
-ENDS = {
-    End.ACCEPTED: (Outcome.ACCEPTED, State.ACCEPTED),
-    End.REFUSED: (Outcome.FAILED, State.FAILED),
-    End.AGAIN: (Outcome.RETRYING, State.PENDING),
-    End.UNKNOWN: (Outcome.UNKNOWN, State.UNKNOWN),
-}
 OF_NOBODY = (Outcome.NOT_CONFIGURED, Outcome.RESOLVED)
 OF_A_MODEL = tuple(outcome for outcome in Outcome if outcome is not Outcome.UNAUTHORIZED)
 
 
-def _about(alert: Alert) -> dict[str, str]:
+def _about(alert: Alert) -> dict[str, object]:
     return {
-        "model_name": alert.model[:NAME_LENGTH],
-        "alertname": alert.name[:NAME_LENGTH],
+        "model_name": alert.model,
+        "alertname": alert.name,
         "fingerprint": alert.fingerprint,
         "starts_at": iso(alert.starts_at),
     }
-
-
-def _of_request(request: Waiting) -> dict[str, str]:
-    keys = ("model_name", "alertname", "fingerprint", "starts_at", "idempotency_key")
-    return {key: request.variables.get(key, "")[:NAME_LENGTH] for key in keys}
