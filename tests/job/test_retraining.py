@@ -371,6 +371,10 @@ ANSWERS = {
     429: End.AGAIN,
     500: End.AGAIN,
     503: End.AGAIN,
+    301: End.REFUSED,
+    302: End.UNKNOWN,
+    303: End.UNKNOWN,
+    308: End.REFUSED,
     502: End.UNKNOWN,
     504: End.UNKNOWN,
 }

@@ -22,8 +22,9 @@ EXCERPT_BYTES = 300
 """Of an answer that refuses, for the journal: services say there what is wrong."""
 TRY_AGAIN = frozenset({429, 500, 503})
 """The service said that it did not take the request."""
-IN_BETWEEN = frozenset({502, 504})
-"""A gateway answered for a service that may have taken it."""
+AMBIGUOUS = frozenset({302, 303, 502, 504})
+"""It was taken and the page about it is elsewhere, or a login is; or a gateway answered for a
+service that may have taken it."""
 
 
 class End(enum.Enum):
@@ -89,7 +90,7 @@ def _judged(response: requests.Response, known: frozenset[int]) -> Result:
     if code in TRY_AGAIN:
         after = retry_after_seconds(response.headers.get("Retry-After", ""))
         return Result(End.AGAIN, reason, min(after, LONGEST_RETRY_AFTER_SECONDS))
-    if code in IN_BETWEEN:
+    if code in AMBIGUOUS:
         return Result(End.UNKNOWN, reason)
     return Result(End.REFUSED, reason)
 
