@@ -2,7 +2,7 @@
 
 ::
 
-    catalogue  records  errors            standard library only
+    catalogue  records  errors  web       standard library only
        ^
     scores  estimates  drift  baseline    numpy, scipy; no clock, no log, no files but baseline's
        ^             ^
@@ -42,14 +42,21 @@ OURS: dict[str, set[str]] = {
     "evaluation": {*STATISTICS, "catalogue", "drift", "scores"},
     "baseline": {*STATISTICS, "baseline_quality", *BASELINE_PARTS},
     "baseline_quality": {*STATISTICS, "estimates", *BASELINE_PARTS, "scores"},
-    "sidecar": {*FOUNDATION, "evaluation"},
+    "web": {"errors"},
+    "sidecar": {*FOUNDATION, "evaluation", "web"},
     "integrations": {*FOUNDATION, "sidecar"},
     "testing": {"sidecar"},
-    "job": {*FOUNDATION, "comparison", "scores", "estimates", "drift", "reference_errors"},
+    "job": {*FOUNDATION, "web", "comparison", "scores", "estimates", "drift", "reference_errors"},
+    "gate": {*FOUNDATION, "comparison", "drift", "reference_table", "scores"},
+    "gate_file": {*FOUNDATION, "gate", "job"},
+    "gate_live": {*FOUNDATION, "gate", "gate_file", "job"},
+    "report": {*FOUNDATION, "job"},
     "bundle": {"catalogue"},
     "demo": {*FOUNDATION, "scores", "drift", "sidecar", "job", "bundle", "demo"},
-    "cli": {*FOUNDATION, "scores", "drift", "sidecar", "job", "bundle", "demo", "cli_job"},
+    "cli": {*FOUNDATION, "sidecar", "job", "bundle", "demo", "cli_gate", "cli_job", "cli_report"},
+    "cli_gate": {*FOUNDATION, "cli_job", "gate", "gate_file", "gate_live", "job"},
     "cli_job": {"errors", "job"},
+    "cli_report": {"cli_job", "job", "report"},
     "__init__": {"baseline", "errors", "sidecar"},
     "__main__": {"cli"},
 }
@@ -68,8 +75,10 @@ THEIRS: dict[str, set[str]] = {
     "comparison": {"numpy", "scipy"},
     "drift": {"numpy", "scipy"},
     "evaluation": {"matplotlib", "numpy"},
+    "gate": {"numpy", "scipy"},
     "baseline": {"numpy"},
     "baseline_quality": {"numpy"},
+    "web": set(),
     "sidecar": {"numpy", "prometheus_client"},
     "testing": {"numpy", "prometheus_client"},
     "__init__": set(),
@@ -89,7 +98,8 @@ FRAMEWORKS: dict[str, set[str]] = {
 """What a file of `integrations` may import of others': whoever uses Flask has no Django."""
 
 LAZY: dict[str, set[str]] = {
-    "sidecar": {"bcrypt", "opentelemetry", "pyarrow", "yaml"},
+    "sidecar": {"opentelemetry", "pyarrow"},
+    "web": {"bcrypt", "yaml"},
     "baseline_quality": {"estimates", "scores"},
 }
 """What may be imported inside functions only, so that who does not need it does not pay."""
@@ -98,7 +108,7 @@ NO_SIDE_EFFECTS = {"time", "datetime", "logging", "pathlib", "os", "io", "thread
 """Not for the pure parts: no clock, no logging, no files."""
 PURE = (
     *("catalogue", "records", "errors", "distribution", "reference_table", "baseline_quality"),
-    *("reference_errors", "scores", "comparison", "estimates", "drift"),
+    *("reference_errors", "scores", "comparison", "estimates", "drift", "gate"),
 )
 
 

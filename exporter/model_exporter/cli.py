@@ -6,10 +6,12 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from model_exporter import __version__
+from model_exporter.cli_gate import add_gate
 from model_exporter.cli_job import EXIT_FAILED, add_backfill, add_serve, add_state, instant
+from model_exporter.cli_report import add_report
 from model_exporter.errors import ModelExporterError
 from model_exporter.job.logs import configure, log_uncaught
 from model_exporter.job.redaction import redact
@@ -23,10 +25,23 @@ EXIT_BROKEN_PIPE = 141
 EXTRA = "this command needs more packages: pip install 'model-exporter[{extra}]' ({missing})"
 
 
+class Parser(argparse.ArgumentParser):
+    """Refuses arguments with the status that its command has for it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and what is wrong, and exit."""
+        self.print_usage(sys.stderr)
+        status = self.get_default("refused") or EXIT_REFUSED
+        self.exit(status, f"{self.prog}: error: {message}\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit status: 0 done, 1 failed, 2 refused."""
+    """Run a command and return its exit status: 0 done, 1 failed, 2 refused; `gate` has others."""
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:  # the command says with which status
+        parser.set_defaults(refused=options.refused)
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     configure(options.log_level, options.log_format)
     if arguments is None:  # the process is ours
         log_uncaught()
@@ -36,13 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     except ModelExporterError as error:
         print(f"model-exporter: {redact(str(error))}", file=sys.stderr)
-        return EXIT_REFUSED
+        return int(options.refused)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("model_exporter"):
             raise
         hint = EXTRA.format(extra=options.extra, missing=error)
         print(f"model-exporter: {hint}", file=sys.stderr)
-        return EXIT_REFUSED
+        return int(options.refused)
     except BrokenPipeError:  # of `| head`: nobody reads on, nor what Python flushes at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
@@ -51,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = Parser(
         prog="model-exporter",
         description="The Prometheus exporter for machine-learning models.",
     )
@@ -59,13 +74,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--log-level", default="info", choices=["debug", "info", "warning", "error"]
     )
-    parser.set_defaults(extra="exporter", log_format="text")
+    parser.set_defaults(extra="exporter", log_format="text", refused=EXIT_REFUSED)
     commands = parser.add_subparsers(metavar="command", required=True)
     _add_demo(commands)
     _add_baseline(commands)
     add_serve(commands)
     _add_once(commands)
     add_backfill(commands)
+    add_gate(commands)
+    add_report(commands)
     add_state(commands)
     _add_check_config(commands)
     _add_catalogue(commands)

@@ -30,6 +30,13 @@ def add_serve(commands: "Commands") -> None:
     """Add `serve`."""
     command = commands.add_parser("serve", help="evaluate on a clock and serve /metrics")
     command.add_argument("--config", type=Path, required=True)
+    command.add_argument(
+        "--web.config.file",
+        dest="web_config",
+        type=Path,
+        metavar="FILE",
+        help="TLS, users, headers and rate limit of the port, as node_exporter takes them",
+    )
     command.add_argument("--log-format", default="text", choices=["json", "text"])
     command.set_defaults(run=_serve)
 
@@ -76,7 +83,7 @@ def _serve(options: argparse.Namespace) -> int:
     asked: SimpleQueue[int] = SimpleQueue()  # the one that a signal handler may put into
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda number, _: _note(asked, number))
-    service = Service(options.config)
+    service = Service(options.config, web_config=options.web_config)
     service.start()
     while asked.get() == signal.SIGHUP:
         try:
@@ -110,11 +117,15 @@ def _backfill(options: argparse.Namespace) -> int:
 
 def _state(options: argparse.Namespace) -> int:
     from model_exporter.job.config import load
+    from model_exporter.job.source_section import PROMETHEUS
     from model_exporter.job.state import compact, verify
 
     config = load(options.config)
     wrong = False
     for model in config.models:
+        if model.predictions.type == PROMETHEUS:
+            print(f"{model.name}: read as counters, has no state")
+            continue
         if options.action == "compact":
             before, after = compact(config.state, model)
             print(f"{model.name}: {before:,} bytes before, {after:,} after")

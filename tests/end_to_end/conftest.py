@@ -1,20 +1,25 @@
 """The whole stack with real binaries on loopback: model server, job, Prometheus, Alertmanager."""
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from tests.end_to_end.variety import Variety, models
 
-from model_exporter.demo import launch, stack
-from model_exporter.demo.processes import Processes, fetch
+from model_exporter.demo import configuration, launch, stack
+from model_exporter.demo.processes import Processes, answers, fetch, free_port
 from model_exporter.demo.receiver import Receiver
 from model_exporter.demo.replay import open_replays
 
@@ -57,6 +62,24 @@ class Player(threading.Thread):
                 launch.advance(replays, self._server, elapsed=time.monotonic() - start)
 
 
+def start_job(plan: launch.Plan, processes: Processes) -> None:
+    """Start the job as the demo does, with more models; their own scores are in this folder."""
+    launch.create_places(plan.directory)
+    text = configuration.exporter(plan.directory, f"127.0.0.1:{plan.job_port}")
+    document = yaml.safe_load(text)
+    document["models"] += models(plan.directory)
+    path = plan.directory / "exporter.yml"
+    path.write_text(yaml.safe_dump(document), "utf-8")
+    paths = (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", ""))
+    child = processes.start(
+        "job",
+        [sys.executable, "-m", "model_exporter", "serve", "--config", str(path)],
+        environment={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+    )
+    ready = answers(f"http://127.0.0.1:{plan.job_port}/-/ready")
+    processes.wait_for("job", child, ready, launch.READY_SECONDS)
+
+
 @pytest.fixture(scope="session")
 def world(
     require_tool: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
@@ -69,20 +92,24 @@ def world(
     plan = launch.Plan(directory, STORY_SECONDS)
     with Processes(directory) as processes, Receiver() as receiver:
         server = launch.start_server(plan, processes)
-        launch.start_job(plan, processes)
+        start_job(plan, processes)
+        port = free_port()
+        players = (Player(plan, server), Variety(directory, port))
+        targets = {**plan.targets, "variety": f"127.0.0.1:{port}"}
         started = stack.start(
-            processes, directory, targets=plan.targets, factor=plan.factor, receiver=receiver
+            processes, directory, targets=targets, factor=plan.factor, receiver=receiver
         )
-        player = Player(plan, server)
-        player.start()
+        for player in players:
+            player.start()
         yield World(
             prometheus=started.prometheus,
             alertmanager=started.alertmanager,
-            metrics={job: f"http://{at}/metrics" for job, at in plan.targets.items()},
+            metrics={job: f"http://{at}/metrics" for job, at in targets.items()},
             receiver=receiver,
         )
-        player.stopping.set()
-        player.join()
+        for player in players:
+            player.stopping.set()
+            player.join()
 
 
 @pytest.fixture(scope="session")

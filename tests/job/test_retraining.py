@@ -29,7 +29,8 @@ from model_exporter.job.retraining.outbox import Outbox
 from model_exporter.job.retraining.sending import End, send
 from model_exporter.job.retraining.template import Call
 from model_exporter.job.service import Service
-from model_exporter.job.sources.web import Adapter, Credentials
+from model_exporter.job.sources.address import Credentials
+from model_exporter.job.sources.web import Adapter
 
 TOKEN = "c4n4ry-T0k3n"
 SECRET = "s3rv1ce-T0k3n"

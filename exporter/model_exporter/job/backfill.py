@@ -21,7 +21,7 @@ from model_exporter.catalogue import FAMILIES, Family
 from model_exporter.job.check import check_sources
 from model_exporter.job.config import Config
 from model_exporter.job.progress import Line, bar
-from model_exporter.job.runner import Runner
+from model_exporter.job.runners import runner_of
 from model_exporter.job.snapshot import Histogram, LabelValues, Snapshot
 
 MICROSECONDS = 1_000_000
@@ -88,7 +88,7 @@ def backfill(
     check_sources(config)
     history, failures, done = History(), [], 0
     for model in config.models:
-        with Runner(model, state, line=line) as runner:
+        with runner_of(model, state, line=line) as runner:
             for i, now in enumerate(instants):
                 snapshot = runner.step(now) if i else runner.turn(now, final=True)
                 history.add(now, snapshot)

@@ -8,7 +8,7 @@ from model_exporter.job.check import check_sources
 from model_exporter.job.collector import exposition
 from model_exporter.job.config import Config
 from model_exporter.job.progress import Line
-from model_exporter.job.runner import Runner
+from model_exporter.job.runners import runner_of
 from model_exporter.job.snapshot import Snapshot
 
 
@@ -21,7 +21,7 @@ def once(config: Config, *, now: int, line: Line | None = None) -> tuple[str, li
     check_sources(config)
     snapshots, failures = [build_info()], []
     for model in config.models:
-        with Runner(model, config.state, line=line) as runner:
+        with runner_of(model, config.state, line=line) as runner:
             snapshots.append(runner.turn(now, final=True))
             failures += runner.failures
     return exposition(snapshots), failures

@@ -12,6 +12,8 @@ from model_exporter.job.page import Page
 from model_exporter.job.push_body import PushError
 from model_exporter.job.redaction import redact
 from model_exporter.job.retraining import door as alert_door
+from model_exporter.web.guard import ConfiguredWeb
+from model_exporter.web.response import Response
 
 INDEX = b"""<!doctype html><title>model-exporter</title><h1>model-exporter</h1>
 <p><a href="/metrics">metrics</a> <a href="/-/healthy">healthy</a> <a href="/-/ready">ready</a>
@@ -40,9 +42,11 @@ class Endpoints:
 class JobServer:
     """Serves the endpoints from threads of its own until closed."""
 
-    def __init__(self, address: tuple[str, int], endpoints: Endpoints) -> None:
+    def __init__(
+        self, address: tuple[str, int], endpoints: Endpoints, *, web: ConfiguredWeb | None = None
+    ) -> None:
         handler = type("Handler", (_Handler,), {"endpoints": endpoints})
-        self._server = Server(address, handler)
+        self._server = Server(address, handler, web=web)
         self._thread = threading.Thread(
             target=self._server.serve_forever, name="model-exporter-http", daemon=True
         )
@@ -64,6 +68,8 @@ class JobServer:
 
 class _Handler(Handler):
     endpoints: Endpoints
+    stranger = False
+    """Whether a token is to stand for the password that the port asks for."""
 
     def do_GET(self) -> None:  # noqa: N802  # the standard library's name
         path = self.path.partition("?")[0]
@@ -85,8 +91,6 @@ class _Handler(Handler):
 
     def do_POST(self) -> None:  # noqa: N802  # the standard library's name
         path, _, query = self.path.partition("?")
-        length = self.headers.get("Content-Length", "")
-        self.unread = int(length) if length.isdecimal() and len(length) < 19 else 0
         if path in PATHS:
             self._take(lambda headers: self._push(PATHS[path], query, headers))
         elif path == alert_door.PATH:
@@ -101,9 +105,20 @@ class _Handler(Handler):
 
     do_PATCH = do_DELETE = do_OPTIONS = do_PUT  # noqa: N815  # the standard library's names
 
+    def refusal(self) -> Response | None:
+        """Return the answer to who may not ask; a token of a source stands for a user."""
+        web, headers = self.server.web, self.lower_headers()
+        if web is None:
+            return None
+        scheme = headers.get("authorization", "").partition(" ")[0]
+        path = self.path.partition("?")[0]
+        pushed = self.command == "POST" and (path in PATHS or path == alert_door.PATH)
+        self.stranger = web.has_users and pushed and scheme.lower() == "bearer"
+        return web.refuse(headers, by_token=self.stranger)
+
     def _push(self, source: str, query: str, headers: Mapping[str, str]) -> dict[str, Any]:
         door = self.endpoints.door
-        with door.entered(source, headers) as (intakes, length):
+        with door.entered(source, headers, stranger=self.stranger) as (intakes, length):
             return door.take(intakes, query, headers, self.read_body(length))
 
     def _alerts(self, headers: Mapping[str, str]) -> dict[str, Any]:
@@ -111,9 +126,8 @@ class _Handler(Handler):
         return alert_door.decided(retrainer, self.read_body(length))
 
     def _take(self, take: Callable[[Mapping[str, str]], dict[str, Any]]) -> None:
-        headers = {name.lower(): value for name, value in self.headers.items()}
         try:
-            answer = take(headers)
+            answer = take(self.lower_headers())
         except PushError as error:
             more = {"Retry_After": str(RETRY_SECONDS)} if error.retry else {}
             if error.status == 401:

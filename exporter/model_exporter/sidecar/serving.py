@@ -1,5 +1,6 @@
 """How a monitor serves its metrics: by a server of its own, in an application, in a registry."""
 
+import functools
 import os
 from typing import TYPE_CHECKING
 
@@ -40,9 +41,11 @@ class Serving(Adopted):
 
         web = None
         if web_config is not None:
-            from model_exporter.sidecar.web import ConfiguredWeb  # so does TLS
+            from model_exporter.sidecar.site import report_quietly
+            from model_exporter.web.guard import ConfiguredWeb  # so does TLS
 
-            web = ConfiguredWeb(web_config, self.registry)
+            report = functools.partial(report_quietly, self.registry)
+            web = ConfiguredWeb(web_config, report=report)
         server = MetricsServer(self.registry, addr=addr, port=port, web=web)
         self._servers.append(server)
         return server

@@ -16,10 +16,18 @@ from model_exporter.job.retraining.template import (
     check_variables,
 )
 from model_exporter.job.secret import take_secret
-from model_exporter.job.sources.http import take_credentials, take_url
+from model_exporter.job.sources.address import (
+    Credentials,
+    take_ca_file,
+    take_credentials,
+    take_url,
+)
 from model_exporter.job.yaml_section import Section
 
 CONFLICT = 409
+GITHUB = "https://api.github.com"
+GITLAB = "https://gitlab.com"
+EXAMPLE = "https://train.example.com"
 NAME_LENGTH = 30
 """Of an Argo template in the name of its workflow: with the key 63, as much as a label holds."""
 
@@ -33,7 +41,7 @@ def read_request(section: Section) -> RequestTemplate:
 
 
 def _github(section: Section, seconds: float) -> RequestTemplate:
-    base = take_url(section, default="https://api.github.com").rstrip("/")
+    base = take_url(section, example=GITHUB, default=GITHUB).rstrip("/")
     owner, _, name = section.text("repository", expected="owner/name").partition("/")
     if not owner or not name or "/" in name:
         section.refuse("expected owner/name", key="repository")
@@ -55,7 +63,7 @@ def _github(section: Section, seconds: float) -> RequestTemplate:
 
 
 def _gitlab(section: Section, seconds: float) -> RequestTemplate:
-    base = take_url(section, default="https://gitlab.com").rstrip("/")
+    base = take_url(section, example=GITLAB, default=GITLAB).rstrip("/")
     project = quote(section.text("project", expected="group/name, or a number"), safe="")
     token = take_secret(section, "token")
     if token is None:
@@ -65,13 +73,14 @@ def _gitlab(section: Section, seconds: float) -> RequestTemplate:
         f"{base}/api/v4/projects/{project}/trigger/pipeline",
         _literal({"ref": section.text("ref", default="main")}) | fields,
         form=True,
+        credentials=Credentials(ca_file=take_ca_file(section)),
         secret_field=("token", token),
         seconds=seconds,
     )
 
 
 def _airflow(section: Section, seconds: float) -> RequestTemplate:
-    base = take_url(section).rstrip("/")
+    base = take_url(section, example=EXAMPLE).rstrip("/")
     api = section.choice("api", ("v1", "v2"), default="v2")
     dag = quote(section.text("dag"), safe="")
     body: dict[str, Any] = {"dag_run_id": "retraining-$idempotency_key"}
@@ -87,7 +96,7 @@ def _airflow(section: Section, seconds: float) -> RequestTemplate:
 
 
 def _argo(section: Section, seconds: float) -> RequestTemplate:
-    base = take_url(section).rstrip("/")
+    base = take_url(section, example=EXAMPLE).rstrip("/")
     namespace = section.text("namespace")
     template, event = section.text("template", default=""), section.text("event", default="")
     if bool(template) == bool(event):
@@ -115,7 +124,7 @@ def _argo(section: Section, seconds: float) -> RequestTemplate:
 
 
 def _jenkins(section: Section, seconds: float) -> RequestTemplate:
-    base = take_url(section).rstrip("/")
+    base = take_url(section, example=EXAMPLE).rstrip("/")
     job = section.text("job", expected="the name of a job, with its folders: folder/name")
     path = "".join(f"/job/{quote(part, safe='')}" for part in job.strip("/").split("/"))
     return RequestTemplate(
@@ -140,7 +149,7 @@ def _url(section: Section, seconds: float) -> RequestTemplate:
     body = section.tree("body", default={name: f"${name}" for name in VARIABLES})
     check_variables(section, "body", body)
     return RequestTemplate(
-        take_url(section),
+        take_url(section, example=EXAMPLE),
         body,
         method=section.choice("method", ("POST", "PUT"), default="POST"),
         headers=headers,

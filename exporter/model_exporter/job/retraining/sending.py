@@ -53,6 +53,7 @@ def send(call: Call, adapter: Adapter, *, known: frozenset[int] = frozenset()) -
     Whoever sends credentials sends them to the one place that is configured. `known` are statuses
     beside those of success that mean that the service has this request.
     """
+    ca_file = call.credentials.ca_file
     try:
         with requests.Session() as session, deadline(call.seconds, adapter.cut):
             session.mount("http://", adapter)
@@ -66,6 +67,7 @@ def send(call: Call, adapter: Adapter, *, known: frozenset[int] = frozenset()) -
                 headers=dict(call.headers),
                 stream=True,
                 allow_redirects=False,
+                verify=None if ca_file is None else str(ca_file),
                 timeout=(CONNECT_SECONDS, call.seconds),
             ) as response:
                 return _judged(response, known)

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from model_exporter.job.retraining.alert import Alert, iso
 from model_exporter.job.secret import Secret
-from model_exporter.job.sources.web import Credentials
+from model_exporter.job.sources.address import Credentials
 from model_exporter.job.yaml_section import Section, nearest
 
 LABELS = ("model_name", "model_version", "alertname", "severity", "window")
