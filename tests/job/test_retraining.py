@@ -1,5 +1,6 @@
 """`POST /v1/alerts` of a running job, with a service on loopback that it calls."""
 
+import base64
 import http.client
 import json
 import logging
@@ -17,6 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import bcrypt
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.job.web_server import WebServer
@@ -192,6 +194,26 @@ def test_who_may_not_send(
     assert len(receiver.requests) == 1
     (tmp_path / "webhook").write_text("")
     assert post(port, good, token="")[0] == 401
+
+
+def test_the_token_stands_beside_the_users_of_the_port(
+    tmp_path: Path, receiver: WebServer, start: Callable[[Path], Service]
+) -> None:
+    """Whoever may read the metrics may start nothing, and Alertmanager needs no user."""
+    path = configure(tmp_path, receiver.url)
+    hashed = bcrypt.hashpw(b"horse", bcrypt.gensalt(4)).decode()
+    (tmp_path / "web.yml").write_text(json.dumps({"basic_auth_users": {"alice": hashed}}))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "web_config": "web.yml"}))
+    port = start(path).port
+    alice = "Basic " + base64.b64encode(b"alice:horse").decode()
+    for authorization in (alice, "", "Bearer wrong"):
+        body = webhook(ALERT)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        headers = {"Content-Type": "application/json", "Authorization": authorization}
+        connection.request("POST", "/v1/alerts", body, headers)
+        assert connection.getresponse().status == 401
+        connection.close()
+    assert post(port, webhook(ALERT))[0] == 202
 
 
 def test_without_the_section_there_is_no_door(
