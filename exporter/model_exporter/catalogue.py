@@ -208,6 +208,8 @@ JOB_FAMILIES = (
     Family("model_evaluation_duration_seconds", GAUGE, "seconds", "Duration of the last evaluation.", ("model_name",), JOB, volatile=True),
     Family("model_newest_prediction_timestamp_seconds", GAUGE, "seconds", "Timestamp of the newest prediction known.", ("model_name",), JOB),
     Family("model_newest_label_timestamp_seconds", GAUGE, "seconds", "Timestamp of the newest label record known.", ("model_name",), JOB),
+    Family("model_retraining_requests_total", COUNTER, "1", "Alerts for retraining by what came of them, and calls by how they ended; without model_name, those of no model that is retrained. Kept over restarts, but for unauthorized.", ("model_name", "outcome"), JOB),
+    Family("model_retraining_last_request_timestamp_seconds", GAUGE, "seconds", "Unix time at which the last retraining was requested.", ("model_name",), JOB),
     Family("model_exporter_build_info", GAUGE, "1", "Constant 1; the label tells the version of model-exporter.", ("version",), JOB),
     Family("model_exporter_config_last_reload_successful", GAUGE, "1", "1 if the last load of the configuration succeeded, else 0.", (), JOB, volatile=True),
 )

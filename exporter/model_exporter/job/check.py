@@ -6,6 +6,7 @@ at start, in one line, not found out weeks later in an empty dashboard.
 
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -24,6 +25,7 @@ from model_exporter.job.columns import (
 from model_exporter.job.config import Config, ModelConfig
 from model_exporter.job.counters import CounterReader
 from model_exporter.job.intake import read_token
+from model_exporter.job.retraining.section import RetrainingConfig
 from model_exporter.job.source_section import PROMETHEUS, PUSH, SourceConfig
 from model_exporter.job.sources.prometheus import Prometheus
 from model_exporter.records import Task
@@ -48,7 +50,11 @@ def check_sources(config: Config) -> list[str]:
         no value is of the type that the configuration implies.
     """
     unchecked = []
+    if config.alerts is not None:
+        _check_token(config.alerts, f"{config.path}: alerts")
     for model in config.models:
+        if model.retraining is not None:
+            _check_secrets(model.retraining)
         for source in filter(None, (model.predictions, model.labels)):
             try:
                 _check(model, source)
@@ -74,7 +80,8 @@ def check_batch(columns: Iterable[Column], table: pa.Table, where: str) -> None:
 
 def _check(model: ModelConfig, source: SourceConfig) -> None:
     if source.type == PUSH:
-        _check_token(source)
+        if source.token_file is not None:
+            _check_token(source.token_file, source.place)
         return
     if source.type == PROMETHEUS:
         _check_counters(model, source)
@@ -102,13 +109,20 @@ def _check_counters(model: ModelConfig, source: SourceConfig) -> None:
         raise UnreachableError(f"{source.place}: {error}") from error
 
 
-def _check_token(source: SourceConfig) -> None:
-    path = source.token_file
-    if path is not None and read_token(path) is None:
+def _check_token(path: Path, place: str) -> None:
+    if read_token(path) is None:
         raise SourceError(
-            f"{source.place}: {path}: expected a readable file with one line of visible ASCII, the "
+            f"{place}: {path}: expected a readable file with one line of visible ASCII, the "
             "bearer token; write one"
         )
+
+
+def _check_secrets(retraining: RetrainingConfig) -> None:
+    try:
+        for secret in retraining.request.secrets:
+            secret.read()
+    except SourceError as error:
+        raise SourceError(f"{retraining.place}: {error}") from error
 
 
 def _check_names(

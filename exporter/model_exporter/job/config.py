@@ -17,6 +17,7 @@ from model_exporter.distribution import category_text
 from model_exporter.errors import BaselineError, ConfigError
 from model_exporter.job.comparison_section import ComparisonConfig, read_comparison, read_shadow
 from model_exporter.job.counter_section import check_counted, counted_features
+from model_exporter.job.retraining.section import RetrainingConfig, read_alerts, read_retraining
 from model_exporter.job.scoring import Scoring, read_scoring
 from model_exporter.job.source_section import (
     PROMETHEUS,
@@ -94,6 +95,7 @@ class ModelConfig:
     scoring: Scoring
     shadow: bool
     comparison: ComparisonConfig | None
+    retraining: RetrainingConfig | None
 
     def baseline(self, version: str) -> Baseline | None:
         """Return the baseline of a version; for `ALL_VERSIONS`, the one that all share."""
@@ -106,7 +108,10 @@ class ModelConfig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Config:
-    """The whole file; `web_config` is that of the port."""
+    """The whole file; `web_config` is that of the port.
+
+    `alerts` is the file of the token that opens `POST /v1/alerts`.
+    """
 
     path: Path
     listen: tuple[str, int]
@@ -114,6 +119,7 @@ class Config:
     state: Path
     poll_interval: Duration
     models: tuple[ModelConfig, ...]
+    alerts: Path | None
 
 
 def load(path: str | os.PathLike[str], *, web_config: Path | None = None) -> Config:
@@ -127,6 +133,7 @@ def load(path: str | os.PathLike[str], *, web_config: Path | None = None) -> Con
         At the first thing that is wrong.
     """
     root = read_section(Path(path))
+    models = tuple(_model(s) for s in root.sections("models", example="models: [{name: churn}]"))
     web_config, guarded = _web_config(root, web_config)
     config = Config(
         path=Path(path),
@@ -134,7 +141,8 @@ def load(path: str | os.PathLike[str], *, web_config: Path | None = None) -> Con
         web_config=web_config,
         state=resolve(root, root.text("state", default="./state")),
         poll_interval=root.duration("poll_interval", default="30s"),
-        models=tuple(_model(s) for s in root.sections("models", example="models: [{name: churn}]")),
+        models=models,
+        alerts=read_alerts(root, [m.retraining for m in models if m.retraining is not None]),
     )
     root.finish()
     check_tokens(config, config.listen[0], guarded=guarded)
@@ -229,6 +237,7 @@ def _model(section: Section) -> ModelConfig:
         scoring=read_scoring(section, task, lists="group" in source.columns),
         shadow=read_shadow(section),
         comparison=read_comparison(section),
+        retraining=read_retraining(section, labels=labels is not None),
     )
     if features:
         features.finish()

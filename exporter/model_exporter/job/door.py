@@ -91,13 +91,18 @@ class Door:
         known = [intake for intake in self._intakes if intake.source.name == source]
         if not known:
             raise PushError(404, f"no model takes pushed {source}; set `{source}.type: push`")
-        scheme, _, token = authorization.partition(" ")
-        given = token.strip().encode("latin-1", "replace") if scheme.lower() == "bearer" else b""
+        given = bearer_token(authorization)
         guarded = [i for i in known if i.source.token_file is not None or not stranger]
         found = [intake for intake in guarded if intake.admits(given)]
         if not found:
             raise PushError(401, "expected Authorization: Bearer and the token of `token_file`")
         return found
+
+
+def bearer_token(authorization: str) -> bytes:
+    """Return the token of an Authorization header; empty if it has none."""
+    scheme, _, token = authorization.partition(" ")
+    return token.strip().encode("latin-1", "replace") if scheme.lower() == "bearer" else b""
 
 
 def _named(query: str) -> str | None:

@@ -22,10 +22,13 @@ from model_exporter.job.door import Door
 from model_exporter.job.intake import Intake
 from model_exporter.job.once import build_info
 from model_exporter.job.page import Page
+from model_exporter.job.retraining.door import AlertDoor
+from model_exporter.job.retraining.retrainer import Retrainer
 from model_exporter.job.runner import Stopped
 from model_exporter.job.runners import AnyRunner, runner_of
 from model_exporter.job.server import Endpoints, JobServer
 from model_exporter.job.snapshot import Snapshot
+from model_exporter.records import LabelOutcome
 from model_exporter.web.guard import ConfiguredWeb
 
 PATIENCE_SECONDS = 5.0
@@ -60,6 +63,8 @@ class Service:
         self._registry.register(self._collector)
         self._page = Page(self._registry)
         self._door = Door()
+        self._alerts = AlertDoor()
+        self._retrainer: Retrainer | None = None
         self._snapshots: dict[str, Snapshot] = {}
         self._publishing = threading.Lock()
         self._reloading = threading.Lock()
@@ -79,7 +84,13 @@ class Service:
 
     def start(self) -> None:
         """Bind the port and start evaluating."""
-        endpoints = Endpoints(self._page, ready=self.ready, reload=self.reload, door=self._door)
+        endpoints = Endpoints(
+            self._page,
+            ready=self.ready,
+            reload=self.reload,
+            door=self._door,
+            alerts=self._alerts,
+        )
         path = self._config.web_config
         self._web = None if path is None else ConfiguredWeb(path, report=_web_refused)
         self._server = JobServer(self._listen, endpoints, web=self._web)
@@ -149,25 +160,57 @@ class Service:
             for model in self._config.models:
                 runners.append(runner_of(model, self._config.state, patience=patience))
                 stack.enter_context(runners[-1])
+            self._retrainer = self._retraining()
             stack.pop_all()
         self._workers = [_Worker(r, interval, self._clock, self._publish) for r in runners]
         for worker in self._workers:
             worker.thread.start()
         self._door.open(intake for runner in runners for intake in _intakes(runner))
+        self._alerts.open(self._config.alerts, self._retrainer)
+        self._render()
+
+    def _retraining(self) -> Retrainer | None:
+        if self._config.alerts is None:
+            return None
+        models = {m.name: m.retraining for m in self._config.models if m.retraining is not None}
+        return Retrainer(
+            models,
+            self._config.state,
+            labels=self._joined_labels,
+            clock=self._clock,
+            changed=self._render,
+        )
+
+    def _joined_labels(self, model: str) -> int | None:
+        """Return how many predictions of a model got a label so far; None if it is not known."""
+        snapshot = self._snapshots.get(model)
+        found = snapshot.values.get("model_labels_total", {}) if snapshot is not None else {}
+        count = found.get((model, LabelOutcome.MATCHED))
+        return None if count is None else int(count)
 
     def _stop_workers(self) -> None:
         self._door.close()
+        self._alerts.close()
         for worker in self._workers:
             worker.stop()
         deadline = time.monotonic() + GRACE_SECONDS
         for worker in self._workers:
             worker.join(deadline)
         self._workers = []
+        if self._retrainer is not None:
+            self._retrainer.__exit__()
+            self._retrainer = None
 
     def _publish(self, name: str, snapshot: Snapshot) -> None:
         with self._publishing:
             self._snapshots[name] = snapshot
-            self._collector.show(self._snapshots.values())
+        self._render()
+
+    def _render(self) -> None:
+        retrainer = self._retrainer
+        with self._publishing:
+            own = [] if retrainer is None else [retrainer.snapshot()]
+            self._collector.show([*self._snapshots.values(), *own])
             self._page.render()
 
     def _status(self, *, loaded: bool) -> None:

@@ -4,6 +4,7 @@ import hashlib
 from base64 import b64encode
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -34,9 +35,9 @@ class Credentials:
         return request
 
 
-def take_url(section: Section, *, example: str) -> str:
+def take_url(section: Section, *, example: str, default: Any = ...) -> str:
     """Take the key `url`, of http or https, without credentials."""
-    url = section.text("url", expected=f"a URL such as {example}")
+    url = section.text("url", default=default, expected=f"a URL such as {example}")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         section.refuse("expected a URL that begins with http:// or https://", key="url")

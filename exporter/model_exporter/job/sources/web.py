@@ -107,7 +107,7 @@ def fetch(
     SourceError
         If the answer is larger than the limits.
     """
-    adapter = _Adapter()
+    adapter = Adapter()
     verify = None if credentials.ca_file is None else str(credentials.ca_file)
     try:
         with requests.Session() as session, deadline(seconds, adapter.cut):
@@ -117,7 +117,7 @@ def fetch(
             session.headers.update({"Accept-Encoding": "gzip", **headers})
             return _follow(session, url, seconds, verify=verify)
     except ERRORS as error:
-        raise UnreachableError(_what_failed(error)) from error
+        raise UnreachableError(what_failed(error)) from error
 
 
 def same_place(origin: str, target: str) -> bool:
@@ -130,12 +130,17 @@ def same_place(origin: str, target: str) -> bool:
         return False
 
 
-class _Adapter(HTTPAdapter):
+class Adapter(HTTPAdapter):
     """Remembers its sockets, so that they can be cut."""
 
     def __init__(self) -> None:
         super().__init__(max_retries=0)
         self._sockets: list[Any] = []
+
+    @property
+    def connected(self) -> bool:
+        """Whether a connection, with its TLS, came about: only then was anything sent."""
+        return bool(self._sockets)
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         """Return a pool whose connections are remembered."""
@@ -233,11 +238,12 @@ def _refused(response: requests.Response) -> RefusedError:
     status = f"{response.status_code} {response.reason}"
     if response.status_code in (401, 403):
         return RefusedError(f"answered {status}; check the token or the password")
-    after = _seconds(response.headers.get("Retry-After", ""))
+    after = retry_after_seconds(response.headers.get("Retry-After", ""))
     return RefusedError(f"answered {status}", retry_after=after)
 
 
-def _seconds(retry_after: str) -> float:
+def retry_after_seconds(retry_after: str) -> float:
+    """Return what a Retry-After header asks for; 0 where it is none."""
     if retry_after.strip().isdecimal():
         return float(retry_after)
     try:
@@ -248,7 +254,7 @@ def _seconds(retry_after: str) -> float:
     return max(0.0, (aware - datetime.now(UTC)).total_seconds())
 
 
-def _what_failed(error: Exception) -> str:
+def what_failed(error: Exception) -> str:
     """Name a failure without the URL that libraries put in, for it may hold a key."""
     kinds: list[tuple[type[Exception], str]] = [
         (requests.exceptions.SSLError, "the TLS certificate or handshake was refused"),
