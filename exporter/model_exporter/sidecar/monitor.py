@@ -10,13 +10,14 @@ from model_exporter.baseline import Baseline
 from model_exporter.errors import ConfigError
 from model_exporter.records import Task
 from model_exporter.sidecar import settings as checks
+from model_exporter.sidecar.alerting import Alerting
 from model_exporter.sidecar.arguments import buckets, names, number, text
 from model_exporter.sidecar.batch_job import BatchJob
 from model_exporter.sidecar.business import record
 from model_exporter.sidecar.clock import SYSTEM_CLOCK, Clock
 from model_exporter.sidecar.collector import collector_of
+from model_exporter.sidecar.comparing import Comparing
 from model_exporter.sidecar.constraints import Constraint, read_constraints
-from model_exporter.sidecar.evaluating import Evaluating
 from model_exporter.sidecar.log_settings import read_log
 from model_exporter.sidecar.predicting import Predicting
 from model_exporter.sidecar.serving import Serving
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from model_exporter.sidecar.bill import SeriesEstimate
 
 
-class ModelMonitor(Predicting, Serving, BatchJob, Evaluating):
+class ModelMonitor(Predicting, Serving, BatchJob, Comparing, Alerting):
     """Monitors the predict function of one version of a model.
 
     Parameters
