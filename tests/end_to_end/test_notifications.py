@@ -145,7 +145,7 @@ def office(
         routes = stack.write_alertmanager(directory, factor=FACTOR, receiver_url=receiver.url)
         office = Office(processes, receiver, writer, f"http://{prometheus}")
         writer.start()
-        serve = [sys.executable, "-m", "model_exporter.cli", "serve", "--config", str(config)]
+        serve = [sys.executable, "-m", "model_exporter", "serve", "--config", str(config)]
         office.start("job", serve, f"http://{job}/-/ready")
         alertmanager = [
             stack.find(*stack.ALERTMANAGER_NAMES) or require_tool("alertmanager"),

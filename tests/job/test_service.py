@@ -113,10 +113,16 @@ class Setting:
                 "input_age": "6h",
             },
             "comparison": {"champion": "v1"},
+            "retraining": {
+                "alerts": ["Quality"],
+                "request": {"type": "url", "url": "http://127.0.0.1:9/"},
+            },
         }
 
     def write(self) -> None:
         config = {"listen": "127.0.0.1:0", "poll_interval": "20ms", "models": self.models}
+        config["alerts"] = {"token_file": "token"}
+        (self.directory / "token").write_text("s3cret")
         self.path.write_text(yaml.safe_dump(config))
 
 
@@ -175,6 +181,15 @@ def test_endpoints(service: Service) -> None:
 def test_serves_the_catalogue_and_nothing_else(service: Service) -> None:
     """Every family of the job is served with its labels and its type, and no other family."""
     until(lambda: fetch(service, "/-/ready")[0] == 200)
+    alert = {"status": "firing", "fingerprint": "f00d", "startsAt": "2026-01-31T12:00:00Z"}
+    alert["labels"] = {"alertname": "Quality", "model_name": "binary"}
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{service.port}/v1/alerts",
+        json.dumps({"version": "4", "alerts": [alert]}).encode(),
+        {"Authorization": "Bearer s3cret", "Content-Type": "application/json"},
+    )
+    urllib.request.urlopen(request, timeout=10).close()
+    until(lambda: sample(service, "model_retraining_last_request_timestamp_seconds"))
     served = families(service)
     promised = {f.name.removesuffix("_total"): f for f in FAMILIES if f.side is Side.JOB}
     assert served.keys() == promised.keys()

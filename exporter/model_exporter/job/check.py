@@ -4,7 +4,9 @@ Done before anything is ingested: a misspelt column or a label column of another
 at start, in one line, not found out weeks later in an empty dashboard.
 """
 
+import time
 from collections.abc import Iterable
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -21,8 +23,11 @@ from model_exporter.job.columns import (
     select,
 )
 from model_exporter.job.config import Config, ModelConfig
+from model_exporter.job.counters import CounterReader
 from model_exporter.job.intake import read_token
-from model_exporter.job.source_section import PUSH, SourceConfig
+from model_exporter.job.retraining.section import RetrainingConfig
+from model_exporter.job.source_section import PROMETHEUS, PUSH, SourceConfig
+from model_exporter.job.sources.prometheus import Prometheus
 from model_exporter.records import Task
 
 SAMPLE_ROWS = 1_000
@@ -45,13 +50,14 @@ def check_sources(config: Config) -> list[str]:
         no value is of the type that the configuration implies.
     """
     unchecked = []
+    if config.alerts is not None:
+        _check_token(config.alerts, f"{config.path}: alerts")
     for model in config.models:
-        pairs = [(model.predictions, prediction_columns(model))]
-        if model.labels is not None:
-            pairs.append((model.labels, label_columns(model)))
-        for source, columns in pairs:
+        if model.retraining is not None:
+            _check_secrets(model.retraining)
+        for source in filter(None, (model.predictions, model.labels)):
             try:
-                _check(model, source, columns)
+                _check(model, source)
             except UnreachableError as error:
                 unchecked.append(str(error))
     return unchecked
@@ -72,9 +78,13 @@ def check_batch(columns: Iterable[Column], table: pa.Table, where: str) -> None:
             raise SchemaError(_absent(where, column.candidates[0], column.key, table))
 
 
-def _check(model: ModelConfig, source: SourceConfig, columns: Iterable[Column]) -> None:
+def _check(model: ModelConfig, source: SourceConfig) -> None:
     if source.type == PUSH:
-        _check_token(source)
+        if source.token_file is not None:
+            _check_token(source.token_file, source.place)
+        return
+    if source.type == PROMETHEUS:
+        _check_counters(model, source)
         return
     try:
         found = source.open().sample()
@@ -83,18 +93,36 @@ def _check(model: ModelConfig, source: SourceConfig, columns: Iterable[Column]) 
     if found is None:
         return
     name, table = found
+    of_labels = source is model.labels
+    columns = label_columns(model) if of_labels else prediction_columns(model)
     where = f"{source.place}: {name}"
     _check_names(model, columns, table, where)
     _check_types(model, columns, table.slice(0, SAMPLE_ROWS), where)
 
 
-def _check_token(source: SourceConfig) -> None:
-    path = source.token_file
-    if path is not None and read_token(path) is None:
+def _check_counters(model: ModelConfig, source: SourceConfig) -> None:
+    """Ask once; a model that counts in other bins today may be replaced tomorrow: no refusal."""
+    assert source.prometheus is not None
+    try:
+        CounterReader(Prometheus(source.prometheus), model).check(round(time.time() * 1_000_000))
+    except SourceError as error:
+        raise UnreachableError(f"{source.place}: {error}") from error
+
+
+def _check_token(path: Path, place: str) -> None:
+    if read_token(path) is None:
         raise SourceError(
-            f"{source.place}: {path}: expected a readable file with one line of visible ASCII, the "
+            f"{place}: {path}: expected a readable file with one line of visible ASCII, the "
             "bearer token; write one"
         )
+
+
+def _check_secrets(retraining: RetrainingConfig) -> None:
+    try:
+        for secret in retraining.request.secrets:
+            secret.read()
+    except SourceError as error:
+        raise SourceError(f"{retraining.place}: {error}") from error
 
 
 def _check_names(

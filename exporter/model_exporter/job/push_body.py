@@ -49,8 +49,10 @@ class PushError(Exception):
         self.body = {key: value for key, value in found.items() if value is not None}
 
 
-def check_head(headers: Mapping[str, str]) -> int:
+def check_head(headers: Mapping[str, str], *, most: int = MAX_BYTES) -> int:
     """Return the length of the body that some headers announce; their names in lower case.
+
+    It has `most` bytes.
 
     Raises
     ------
@@ -62,8 +64,8 @@ def check_head(headers: Mapping[str, str]) -> int:
     length = headers.get("content-length", "")
     if not re.fullmatch("[0-9]{1,18}", length):
         raise PushError(411, "expected a Content-Length")
-    if int(length) > MAX_BYTES:
-        raise PushError(413, f"{length} bytes; send at most {MAX_BYTES} at once")
+    if int(length) > most:
+        raise PushError(413, f"{length} bytes; send at most {most} at once")
     if _content_type(headers) not in (JSON, JSON_LINES):
         raise PushError(415, f"expected Content-Type {JSON_LINES} or {JSON}")
     if headers.get("content-encoding", "identity").lower() not in ("identity", "gzip"):
@@ -115,18 +117,19 @@ def _lines(body: bytes) -> list[Any]:
     if body.count(b"\n") > MAX_RECORDS:
         raise PushError(413, f"more than {MAX_RECORDS} lines; send them in parts")
     lines = [line for line in body.split(b"\n") if line.strip()]
-    return [_parsed(line, record=i) for i, line in enumerate(lines)]
+    return [parsed(line, record=i) for i, line in enumerate(lines)]
 
 
 def _document(body: bytes) -> list[Any]:
-    document = _parsed(body, record=None)
+    document = parsed(body, record=None)
     found = document.get("records") if isinstance(document, dict) else document
     if not isinstance(found, list):
         raise PushError(400, 'expected a list of records, or {"records": [...]}')
     return found
 
 
-def _parsed(text: bytes, *, record: int | None) -> Any:
+def parsed(text: bytes, *, record: int | None) -> Any:
+    """Return a JSON document; raise PushError, about a record, if it is none."""
     try:
         return json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:

@@ -50,7 +50,7 @@ class Quarantine:
     def _append(self, data: bytes) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
         with os.fdopen(os.open(self.path, flags, 0o600), "r+b") as file:
-            end = _last_line_end(file)
+            end = last_line_end(file)
             if end + len(data) > self._max_bytes:
                 self._halve(file, end)
             else:
@@ -73,7 +73,7 @@ class Quarantine:
         temporary.replace(self.path)
 
 
-def _last_line_end(file: Any) -> int:
+def last_line_end(file: Any) -> int:
     """Return the size of the file up to the end of its last whole line."""
     size = int(file.seek(0, os.SEEK_END))
     step = 1 << 16

@@ -1,9 +1,9 @@
-"""The HTTP endpoints of the job: metrics, health, readiness, reload, push."""
+"""The HTTP endpoints of the job: metrics, health, readiness, reload, push, alerts."""
 
 import json
 import threading
-from collections.abc import Callable
-from typing import Self
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 from model_exporter.errors import ModelExporterError
 from model_exporter.job.connections import Handler, Server
@@ -11,6 +11,9 @@ from model_exporter.job.door import PATHS, RETRY_SECONDS, Door
 from model_exporter.job.page import Page
 from model_exporter.job.push_body import PushError
 from model_exporter.job.redaction import redact
+from model_exporter.job.retraining import door as alert_door
+from model_exporter.web.guard import ConfiguredWeb
+from model_exporter.web.response import Response
 
 INDEX = b"""<!doctype html><title>model-exporter</title><h1>model-exporter</h1>
 <p><a href="/metrics">metrics</a> <a href="/-/healthy">healthy</a> <a href="/-/ready">ready</a>
@@ -27,19 +30,23 @@ class Endpoints:
         ready: Callable[[], bool],
         reload: Callable[[], None],
         door: Door,
+        alerts: alert_door.AlertDoor,
     ) -> None:
         self.page = page
         self.ready = ready
         self.reload = reload
         self.door = door
+        self.alerts = alerts
 
 
 class JobServer:
     """Serves the endpoints from threads of its own until closed."""
 
-    def __init__(self, address: tuple[str, int], endpoints: Endpoints) -> None:
+    def __init__(
+        self, address: tuple[str, int], endpoints: Endpoints, *, web: ConfiguredWeb | None = None
+    ) -> None:
         handler = type("Handler", (_Handler,), {"endpoints": endpoints})
-        self._server = Server(address, handler)
+        self._server = Server(address, handler, web=web)
         self._thread = threading.Thread(
             target=self._server.serve_forever, name="model-exporter-http", daemon=True
         )
@@ -61,6 +68,8 @@ class JobServer:
 
 class _Handler(Handler):
     endpoints: Endpoints
+    stranger = False
+    """Whether a token is to stand for the password that the port asks for."""
 
     def do_GET(self) -> None:  # noqa: N802  # the standard library's name
         path = self.path.partition("?")[0]
@@ -73,7 +82,7 @@ class _Handler(Handler):
             self.answer(200 if ready else 503, b"ready\n" if ready else b"first evaluation runs\n")
         elif path == "/":
             self.answer(200, INDEX, "text/html; charset=utf-8")
-        elif path == "/-/reload" or path in PATHS:
+        elif path in ("/-/reload", alert_door.PATH) or path in PATHS:
             self.answer(405, b"use POST\n", Allow="POST")
         else:
             self.answer(404, b"not found; try /metrics\n")
@@ -82,10 +91,10 @@ class _Handler(Handler):
 
     def do_POST(self) -> None:  # noqa: N802  # the standard library's name
         path, _, query = self.path.partition("?")
-        length = self.headers.get("Content-Length", "")
-        self.unread = int(length) if length.isdecimal() and len(length) < 19 else 0
         if path in PATHS:
-            self._push(PATHS[path], query)
+            self._take(lambda headers: self._push(PATHS[path], query, headers))
+        elif path == alert_door.PATH:
+            self._take(self._alerts)
         elif path == "/-/reload":
             self._reload()
         else:
@@ -96,13 +105,29 @@ class _Handler(Handler):
 
     do_PATCH = do_DELETE = do_OPTIONS = do_PUT  # noqa: N815  # the standard library's names
 
-    def _push(self, source: str, query: str) -> None:
+    def refusal(self) -> Response | None:
+        """Return the answer to who may not ask; a token of a source stands for a user."""
+        web, headers = self.server.web, self.lower_headers()
+        if web is None:
+            return None
+        scheme = headers.get("authorization", "").partition(" ")[0]
+        path = self.path.partition("?")[0]
+        pushed = self.command == "POST" and (path in PATHS or path == alert_door.PATH)
+        self.stranger = web.has_users and pushed and scheme.lower() == "bearer"
+        return web.refuse(headers, by_token=self.stranger)
+
+    def _push(self, source: str, query: str, headers: Mapping[str, str]) -> dict[str, Any]:
         door = self.endpoints.door
-        headers = {name.lower(): value for name, value in self.headers.items()}
+        with door.entered(source, headers, stranger=self.stranger) as (intakes, length):
+            return door.take(intakes, query, headers, self.read_body(length))
+
+    def _alerts(self, headers: Mapping[str, str]) -> dict[str, Any]:
+        retrainer, length = self.endpoints.alerts.entered(headers)
+        return alert_door.decided(retrainer, self.read_body(length))
+
+    def _take(self, take: Callable[[Mapping[str, str]], dict[str, Any]]) -> None:
         try:
-            with door.entered(source, headers) as (intakes, length):
-                body = self.read_body(length)
-                answer = door.take(intakes, query, headers, body)
+            answer = take(self.lower_headers())
         except PushError as error:
             more = {"Retry_After": str(RETRY_SECONDS)} if error.retry else {}
             if error.status == 401:

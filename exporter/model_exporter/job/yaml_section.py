@@ -5,6 +5,7 @@ Plain YAML loaders accept a repeated key, expand aliases without bound and forge
 """
 
 import difflib
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -107,7 +108,7 @@ class Section:
         value = self.text(key, default=default, expected=f"one of {', '.join(known)}")
         if value not in known:
             self.refuse(
-                f"{value!r} is not one of {', '.join(known)}{_nearest(value, known)}", key=key
+                f"{value!r} is not one of {', '.join(known)}{nearest(value, known)}", key=key
             )
         return value
 
@@ -182,6 +183,11 @@ class Section:
         section = self.section(key)
         return {} if section is None else {name: section.text(name) for name in section}
 
+    def tree(self, key: str, *, default: Any = ...) -> Any:
+        """Return whatever is there as plain dicts, lists and scalars, as JSON could hold it."""
+        node = self._take(key, default, "a value")
+        return default if node is None else self._tree(key, node)
+
     def is_mapping(self, key: str) -> bool:
         """Tell whether the key holds a mapping."""
         return isinstance(self._nodes.get(key), yaml.MappingNode)
@@ -195,7 +201,7 @@ class Section:
         names = list(dict.fromkeys(known))
         for key in self._nodes:
             if key not in names:
-                near = _nearest(key, names)
+                near = nearest(key, names)
                 self.refuse(f"unknown key{near}; known here: {', '.join(names)}", key=key)
 
     def _take(self, key: str, default: Any, expected: str) -> yaml.Node | None:
@@ -208,6 +214,17 @@ class Section:
 
     def _child(self, key: str, node: yaml.Node | None) -> "Section":
         return Section(self.path, f"{self.key}.{key}" if self.key else key, node)
+
+    def _tree(self, key: str, node: yaml.Node) -> Any:
+        if isinstance(node, yaml.MappingNode):
+            child = self._child(key, node)
+            return {name: child.tree(name) for name in child}
+        if isinstance(node, yaml.SequenceNode):
+            return [self._tree(f"{key}[{i}]", item) for i, item in enumerate(node.value)]
+        value = _plain(node)
+        if isinstance(value, float) and not math.isfinite(value):
+            self.refuse(f"expected a number that JSON has, found {value}", key=key)
+        return value if isinstance(value, (bool, int, float, type(None))) else str(node.value)
 
     def _duration(self, text: str, key: str, positive: bool) -> "Duration":
         found = parse_duration(text)
@@ -250,7 +267,8 @@ def _plain(node: yaml.Node) -> Any:
     return construct(node)
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the question whether one of the known words was meant, or nothing."""
     close = difflib.get_close_matches(word, list(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 

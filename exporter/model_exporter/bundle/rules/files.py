@@ -4,6 +4,7 @@ from model_exporter.bundle.rules import (
     burn,
     data,
     drift,
+    fleet,
     labels,
     monitoring,
     quality,
@@ -21,7 +22,7 @@ DEFAULT = Objectives()
 def rule_files(objectives: Objectives = DEFAULT) -> dict[str, tuple[Group, ...]]:
     """Return the groups of each file; `objectives` are those of models that name none."""
     return {
-        "model-recording.yml": recording.GROUPS,
+        "model-recording.yml": (*recording.GROUPS, *fleet.GROUPS),
         "model-slo.yml": slo.groups(objectives),
         "model-verdicts.yml": verdicts.GROUPS,
         "model-alerts.yml": (

@@ -183,6 +183,24 @@ MONITORING = (
         of_model=False,
     ),
     Alert(
+        name="ModelRetrainingFailed",
+        why="A retraining that was due and may not have begun is noticed by nobody else. The"
+        " counter outlives the exporter, so that what its end cut off counts when it is back.",
+        expr="""
+            sum without (instance, pod, outcome) (
+              increase(model_retraining_requests_total{outcome=~"failed|unknown"}[1h])
+            ) > 0
+        """,
+        wait="1m",
+        keep="15m",
+        severity="warning",
+        category="monitoring",
+        summary="A retraining of model {{ $labels.model_name }} was due and may not have begun",
+        description="The exporter requested a retraining of model {{ $labels.model_name }}, and the"
+        " service refused, was not reached, or was cut off before it answered. The audit log"
+        " retraining.jsonl in the state directory says which.",
+    ),
+    Alert(
         name="Watchdog",
         why="Always fires, so that its absence tells that the way of alerts is broken.",
         expr="vector(1)",
