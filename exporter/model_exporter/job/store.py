@@ -28,14 +28,14 @@ import pyarrow as pa
 from model_exporter.job import database, merging, pairing, staging, tables
 from model_exporter.job.columns import amount_columns, prediction_columns
 from model_exporter.job.config import ModelConfig
+from model_exporter.job.pairing import changed
 from model_exporter.job.quarantine import Quarantine
 from model_exporter.job.sources import Batch, Cursor
 from model_exporter.job.tiles import compile_tiles
 
 PREDICTIONS = "predictions"
 LABELS = "labels"
-TILES = ("counts", "sums")
-DERIVED = (*TILES, "lifetime", "labeled", "orphan")
+DERIVED = (*tables.TILES, "lifetime", "labeled", "orphan")
 COMPACT_GROWTH = 4
 COMPACT_ROWS = 100_000
 """Tiles are appended to and summed when read; they are merged when there are this many, and this
@@ -122,7 +122,8 @@ class Store:
                 if self._any("touched"):
                     self._keep("near", merging.near("prediction", "touched"))
                     self._keep("known", merging.near("label", "touched"))
-                    self._change(self.now, now, predictions=("near", "near"), labels=("known",) * 2)
+                    near, known = changed("near"), changed("known")
+                    self._change(self.now, now, predictions=near, labels=known)
             self._forget(now)
             self._set_meta("now", str(now))
         self.now = now
@@ -182,7 +183,7 @@ class Store:
         columns = [*prediction_columns(self.model), *amount_columns(self.model)]
         shadow = ["shadow"] * self.model.shadow
         rows = _digest(tables.SCHEMA_VERSION, *map(repr, columns), *shadow)
-        return rows, _digest(rows, repr(self._tiles), *pairing.pair(self.model, "is", 0))
+        return rows, _digest(rows, repr(self._tiles), *pairing.pair(self.model, was=0, now=0))
 
     def _open(self) -> None:
         rows, tiles = self._digests()
@@ -264,62 +265,54 @@ class Store:
         keys = merging.near("label", "adopted")
         self._keep("known", keys if self._any("adopted") else f"{keys} LIMIT 0")
         self._run(merging.ADD_PREDICTIONS)
-        self._change(
-            self.now, self.now, predictions=("stored", "incoming"), labels=("known", "known")
-        )
+        stored, incoming = changed("stored", after="false"), changed("incoming", before="false")
+        predictions = f"{stored} UNION ALL BY NAME {incoming}"
+        self._change(self.now, self.now, predictions=predictions, labels=changed("known"))
 
     def _add_labels(self) -> None:
         arrived = int(self._meta("arrived") or 0) + 1
         self._set_meta("arrived", str(arrived))
         self._execute(merging.KNOWN_LABELS)
         self._execute(merging.new_labels(self.model), {"arrived": arrived})
-        self._keep("near", merging.near_outcomes(self.model, "news"))
-        self._run(merging.ADD_LABELS)
-        self._keep("all_known", "SELECT * FROM known UNION ALL BY NAME SELECT * FROM news")
+        predictions = "prediction"
+        if self.model.shadow or self.model.windows_by == "label_timestamp":
+            predictions = "near"  # is read more than once
+            self._keep("near", merging.near("prediction", "news"))
+        known, news = changed("known SEMI JOIN news USING (key)"), changed("news", before="false")
         self._change(
-            self.now, self.now, predictions=("near", "near"), labels=("known", "all_known")
+            self.now,
+            self.now,
+            predictions=changed(predictions),
+            labels=f"{known} UNION ALL BY NAME {news}",
+            predicted=False,
         )
+        self._run(merging.ADD_LABELS)
 
     def _change(
-        self, was: int, now: int, *, predictions: tuple[str, str], labels: tuple[str, str]
+        self, was: int, now: int, *, predictions: str, labels: str, predicted: bool = True
     ) -> None:
         """Add to the tiles what some predictions and labels contribute now, less what they did.
 
-        Each pair names the relation as of `was` and the relation as of `now`.
+        The two relations are those of `pairing.changed`; `predicted` tells whether predictions
+        changed too.
         """
-        relations = {
-            "was_prediction": predictions[0], "is_prediction": predictions[1],
-            "was_label": labels[0], "is_label": labels[1],
-        }  # fmt: skip
-        self._run(pairing.sides(**{n: f"SELECT * FROM {r}" for n, r in relations.items()}))
-        moved = was != now or predictions[0] != predictions[1]
-        before = self._any(predictions[0]) and (moved or self._any(labels[0]))
-        sides = [("was", was), ("is", now)] if before else [("is", now)]
-        paired = self._any(labels[1])
+        self._run(pairing.views(changed_prediction=predictions, changed_label=labels))
+        self._run(pairing.pair(self.model, was=was, now=now))
+        paired = self._any("pair")
         if paired:
-            self._pair(sides)
+            self._execute(pairing.lifetime(self.model))
+            self._run(pairing.keep_labeled(self.model))
+            self._append_labeled()
         # By label time, a prediction has no place before it has a label.
-        if paired if self.model.windows_by == "label_timestamp" else moved:
-            self._run(pairing.rows(self.model, side, at) for side, at in sides)
-            self._execute(pairing.difference("prediction", [side for side, _ in sides]))
+        if paired if self.model.windows_by == "label_timestamp" else predicted:
+            self._run(pairing.predicted(self.model, was=was, now=now))
             self._append("counts", self._tiles.predicted)
         if paired and self.fresh:
             self._execute(pairing.keep_fresh(self.model))
 
-    def _pair(self, sides: Sequence[tuple[str, int]]) -> None:
-        for side, at in sides:
-            self._run(pairing.pair(self.model, side, at))
-        for of in ("pair", "labeled"):
-            self._execute(pairing.difference(of, [side for side, _ in sides]))
-        self._execute(pairing.lifetime(self.model))
-        self._run(pairing.keep_labeled(self.model))
-        self._append_labeled()
-
     def _append_labeled(self, to: str = "") -> None:
-        if self._tiles.cells is not None:
-            self._keep("cells", self._tiles.cells)
-        self._append("counts", self._tiles.labeled, to=to)
-        self._append("sums", self._tiles.sums, to=to)
+        for kind, tiles in self._tiles.labeled.items():
+            self._append(kind, tiles, to=to)
 
     def _append(self, kind: str, tiles: str, *, to: str = "") -> None:
         """Append tiles of one kind; keep them apart too where the windows are watched."""
@@ -339,8 +332,8 @@ class Store:
         for part in range(parts):
             for name, table in (("near", "prediction"), ("known", "label")):
                 self._keep(name, f"SELECT * FROM {table} WHERE hash(key) % {parts} = {part}")
-            self._keep("none", "SELECT * FROM near LIMIT 0")
-            self._change(-1, now, predictions=("none", "near"), labels=("known", "known"))
+            near = changed("near", before="false")
+            self._change(-1, now, predictions=near, labels=changed("known"))
 
     def _keep(self, name: str, sql: str) -> None:
         self._execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")

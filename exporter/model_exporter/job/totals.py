@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from model_exporter.job import cells
 from model_exporter.job.columns import score_classes
+from model_exporter.job.score_steps import score_counts
 from model_exporter.job.store import Store
 from model_exporter.job.tables import HOUR
-from model_exporter.job.tiles import score_counts
 
 Interval = tuple[int, int]
 """Half-open."""
@@ -148,6 +149,7 @@ class TotalsReader:
         if slots:
             self._add_counts(found, _placed(f"{prefix}counts", "slot", slots))
             self._add_sums(found, _placed(f"{prefix}sums", "slot", slots))
+            self._add_cells(found, _placed(f"{prefix}cells", "slot", slots))
             if self._steps:
                 self._add_scores(found, self._steps, rows())
         return found
@@ -172,6 +174,19 @@ class TotalsReader:
             known, parts = totals.sums.setdefault((stat, key), (0, {}))
             parts[exponent] = int(whole)
             totals.sums[stat, key] = (known + count, parts)
+
+    def _add_cells(self, found: list[Groups], rows: str) -> None:
+        keys = f"place, version, segment, segment_value, {', '.join(cells.KEYS)}"
+        sums = ", ".join(f"sum({name})" for name in cells.AMOUNTS)
+        sql = f"SELECT {keys}, {sums} FROM ({rows}) GROUP BY {keys} ORDER BY {keys}"
+        of_groups = itertools.groupby(self._store.query(sql), key=lambda row: row[:4])
+        for (place, *names), of_group in of_groups:
+            group = Group(*names)
+            totals = found[place].setdefault(group, Totals())
+            read = (row[4:] for row in of_group)
+            counts, sums_of = cells.decoded(read, self._store.model, whole=not group.segment)
+            totals.counts |= counts
+            totals.sums |= sums_of
 
     def _add_scores(self, found: list[Groups], counts: str, rows: str) -> None:
         """Add the scores of signed rows, by the query of `tiles.score_counts`."""

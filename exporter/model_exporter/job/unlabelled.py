@@ -16,8 +16,8 @@ from model_exporter.estimates.rows import ExpectedRows, expected_rows
 from model_exporter.job.bins import bin_of
 from model_exporter.job.columns import binary_classes, feature_names, score_classes
 from model_exporter.job.config import ModelConfig
+from model_exporter.job.relations import row_schema
 from model_exporter.job.store import Store
-from model_exporter.job.tiles import row_schema
 from model_exporter.job.totals import Group, Totals
 from model_exporter.job.windows import WindowTotals
 from model_exporter.records import ALL_VERSIONS, OTHER, Subject, Task

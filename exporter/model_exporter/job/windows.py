@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from model_exporter.job.config import ModelConfig
+from model_exporter.job.score_steps import LAST_STEP, STEPS_PER_LOG_ODDS
 from model_exporter.job.store import Store
 from model_exporter.job.tables import HOUR
-from model_exporter.job.tiles import LAST_STEP, STEPS_PER_LOG_ODDS
 from model_exporter.job.totals import (
     Group,
     Groups,
