@@ -19,7 +19,7 @@ from model_exporter.job.losses import (
     with_chosen,
     with_losses,
 )
-from model_exporter.job.relations import GROUP, INT, WIDE, by_segment
+from model_exporter.job.relations import GROUP, INT, by_segment
 from model_exporter.records import Subject, Task
 
 KEYS = ("label", "predicted", "bin")
@@ -44,7 +44,7 @@ def cells_of(labeled: ir.Table, model: ModelConfig) -> ir.Table:
     rows = by_segment(labeled.mutate(bin=calibration_bin(labeled)), model)
 
     def total(value: ir.Value) -> ir.Value:
-        return (fixed(value) * rows.sign).sum().cast(WIDE).fill_null(0)
+        return (fixed(value) * rows.sign).sum().fill_null(0)
 
     return rows.group_by([*GROUP, *KEYS]).agg(
         rows=rows.sign.sum().cast(INT),

@@ -56,10 +56,13 @@ def new_labels(model: ModelConfig) -> str:
     )
 
 
-ADD_LABELS = (
-    "INSERT INTO label BY NAME SELECT * FROM news",
+ADD_LABELS = "INSERT INTO label BY NAME SELECT * FROM news"
+UNMATCHED = (
+    "SELECT (SELECT count(*) FROM pair WHERE sign >= 0) < (SELECT count(*) FROM changed_label)"
+)
+ADD_ORPHANS = (
     "INSERT INTO orphan SELECT DISTINCT key FROM news ANTI JOIN pair USING (key) "
-    "ANTI JOIN orphan USING (key)",
+    "ANTI JOIN orphan USING (key)"
 )
 BECAME_VALID = (
     "CREATE OR REPLACE TEMP TABLE touched AS SELECT key FROM prediction WHERE ts > $was "

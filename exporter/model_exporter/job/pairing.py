@@ -33,7 +33,8 @@ def pair(model: ModelConfig, *, was: int, now: int) -> list[str]:
     """Return the statements that pair the changed predictions with their labels.
 
     `delta_pair` then has a signed row for each label record, -1 as of `was` and 1 as of `now`, and
-    `delta_labeled` one for each prediction with a label that counts.
+    `delta_labeled` one for each prediction with a label that counts. The table `pair` also has
+    those that do not count yet, with sign 0.
     """
     columns = [c.name for c in outcome_columns(model)]
     truth = [c.name for c in truth_columns(model)]
@@ -43,24 +44,23 @@ def pair(model: ModelConfig, *, was: int, now: int) -> list[str]:
     late = "false" if limit is None else f"label_ts - ts > {limit.microseconds}"
     of_label = ", ".join(["ts AS label_ts", *truth, "arrived"])
     known = "p.{0} AND l.{0} AND ts <= {1} AND label_ts <= {1}"
-    signed = " UNION ALL ".join(
-        f"SELECT CAST({sign} AS BIGINT) AS sign, * EXCLUDE (before, after) FROM pair WHERE {side}"
-        for sign, side in SIDES
-    )
+    before, after = known.format("before", was), known.format("after", now)
+    sign = f"CASE WHEN {before} THEN CASE WHEN {after} THEN [-1, 1] ELSE [-1] END "
+    sign += f"WHEN {after} THEN [1] ELSE [0] END"
     return [
         "CREATE OR REPLACE TEMP TABLE pair AS "
-        f"SELECT * EXCLUDE (before, after), {late} AS late, "
-        f"{known.format('before', was)} AS before, {known.format('after', now)} AS after FROM "
+        f"SELECT CAST(unnest({sign}) AS BIGINT) AS sign, "
+        f"* EXCLUDE (before, after), {late} AS late FROM "
         f"(SELECT {', '.join(columns)}, before, after{lead} FROM changed_prediction) p "
         f"JOIN (SELECT key, {of_label}, before, after FROM changed_label) l USING (key)",
-        *views(delta_pair=signed),
+        *views(delta_pair="SELECT * FROM pair WHERE sign <> 0"),
         "CREATE OR REPLACE TEMP TABLE several AS "
         "WITH several AS (SELECT key FROM changed_label GROUP BY key HAVING count(*) > 1) "
         f"SELECT sign, {', '.join(_constant(kept, identity(model)))}, "
         f"{_best(model.label_policy, truth)} AS best, min(label_ts) AS first_ts, "
         "count(*) AS records, count(DISTINCT label) AS labels FROM delta_pair "
         f"SEMI JOIN several USING (key) WHERE NOT late GROUP BY sign, {identity(model)}",
-        *_count_labels(model, ", ".join(kept), truth),
+        _counting(model, ", ".join(kept), truth),
     ]
 
 
@@ -69,18 +69,18 @@ def _constant(columns: Sequence[str], same: str) -> list[str]:
     return [c if c in same.split(", ") else f"any_value({c}) AS {c}" for c in columns]
 
 
-def _count_labels(model: ModelConfig, kept: str, truth: Sequence[str]) -> list[str]:
+def _counting(model: ModelConfig, kept: str, truth: Sequence[str]) -> str:
+    """Return the statement that names the predictions with the label that counts."""
     time = "best_ts" if model.windows_by == "label_timestamp" else "ts"
-    return [
-        "CREATE OR REPLACE TEMP TABLE relabeled AS "
-        f"SELECT *, {time} AS time, CAST(floor({time} / {HOUR}.0) AS BIGINT) AS slot FROM ("
-        f"SELECT sign, {kept}, {', '.join(truth)}, label_ts AS best_ts, label_ts AS first_ts, "
-        "1 AS records, 1 AS labels "
+    (statement,) = views(
+        delta_labeled=f"SELECT *, {time} AS time, CAST(floor({time} / {HOUR}.0) AS BIGINT) AS slot "
+        f"FROM (SELECT sign, {kept}, {', '.join(truth)}, label_ts AS best_ts, "
+        "label_ts AS first_ts, 1 AS records, 1 AS labels "
         f"FROM delta_pair ANTI JOIN several USING ({identity(model)}) WHERE NOT late "
         f"UNION ALL SELECT sign, {kept}, {', '.join(f'best.{c}' for c in truth)}, best.ts, "
-        "first_ts, records, labels FROM several)",
-        *views(delta_labeled="SELECT * FROM relabeled"),
-    ]
+        "first_ts, records, labels FROM several)"
+    )
+    return statement
 
 
 def predicted(model: ModelConfig, *, was: int, now: int) -> list[str]:

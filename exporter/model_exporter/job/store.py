@@ -16,6 +16,7 @@ has passed them.
 
 import contextlib
 import hashlib
+import itertools
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -135,8 +136,11 @@ class Store:
         """
         with self._transaction():
             self._run(staging.staged(self.model, source))
+            for schema, alike in itertools.groupby(batches, key=lambda batch: batch.table.schema):
+                # All at once, so that its threads share the work.
+                self._stage(source, schema, pa.concat_tables(batch.table for batch in alike))
             for batch in batches:
-                self._stage(source, batch)
+                self._reach(source, batch)
             refused = self._refused(source, batches) if self._quarantine else []
             self._execute(staging.refuse(self.model, source))
             if source == PREDICTIONS:
@@ -145,6 +149,7 @@ class Store:
                 self._add_predictions()
             else:
                 self._add_labels()
+            self._run(tables.drop_scratch())
         if self._quarantine:
             self._quarantine.write(refused)
         return sum(batch.table.num_rows for batch in batches)
@@ -217,11 +222,14 @@ class Store:
     def _horizon(self) -> int:
         return int(self._meta("horizon") or 0)
 
-    def _stage(self, source: str, batch: Batch) -> None:
-        """Read a batch in the canonical form, and set its cursor."""
-        self._connection.register("batch", batch.table)
-        self._execute(staging.stage(self.model, source, batch.table.schema))
+    def _stage(self, source: str, schema: pa.Schema, table: pa.Table) -> None:
+        """Read records in the canonical form."""
+        self._connection.register("batch", table)
+        self._execute(staging.stage(self.model, source, schema))
         self._connection.unregister("batch")
+
+    def _reach(self, source: str, batch: Batch) -> None:
+        """Set the cursor of a batch."""
         self._execute("DELETE FROM cursor WHERE source = ? AND file = ?", [source, batch.file])
         place = [source, batch.file, batch.cursor.position, batch.cursor.fingerprint]
         self._execute("INSERT INTO cursor VALUES (?, ?, ?, ?)", place)
@@ -286,7 +294,10 @@ class Store:
             labels=f"{known} UNION ALL BY NAME {news}",
             predicted=False,
         )
-        self._run(merging.ADD_LABELS)
+        self._execute(merging.ADD_LABELS)
+        # Of versions that shadow each other, one label has several pairs.
+        if self.model.shadow or self.query(merging.UNMATCHED)[0][0]:
+            self._execute(merging.ADD_ORPHANS)
 
     def _change(
         self, was: int, now: int, *, predictions: str, labels: str, predicted: bool = True

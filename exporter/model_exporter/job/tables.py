@@ -39,6 +39,8 @@ ADDED = {
     "lifetime": ("value",),
 }
 """By table: the columns that add up."""
+SCRATCH = ("staged", "winners", "stored", "adopted", "near", "known", "news", "pair", "several")
+"""Temporary tables with rows of what is taken in."""
 
 
 def create(model: ModelConfig) -> list[str]:
@@ -67,6 +69,11 @@ def append(kind: str, tiles: str, *, to: str = "") -> str:
     """Return the statement that adds tiles, without those that cancelled out."""
     changed = " OR ".join(f"{name} <> 0" for name in ADDED[kind])
     return f"INSERT INTO {to or kind} BY NAME SELECT * FROM ({tiles}) WHERE {changed}"
+
+
+def drop_scratch() -> list[str]:
+    """Return the statements that give back the memory of what was taken in."""
+    return [f"DROP TABLE IF EXISTS temp.{table}" for table in SCRATCH]
 
 
 def empty_pieces() -> list[str]:
