@@ -97,7 +97,7 @@ class _Scratch(Store):
     def __init__(self, path: Path, model: ModelConfig, directory: Path) -> None:
         self.model = model
         self.fresh = False
-        self._tiles = compile_tiles(model)
+        self.tiles = compile_tiles(model)
         scratch = directory / "scratch.duckdb"
         self._connection = duckdb.connect(scratch, config=dict(database.SETTINGS))
         try:

@@ -76,11 +76,6 @@ def drop_scratch() -> list[str]:
     return [f"DROP TABLE IF EXISTS temp.{table}" for table in SCRATCH]
 
 
-def empty_pieces() -> list[str]:
-    """Return the statements that make the empty tables ``piece_<kind>``."""
-    return [f"CREATE OR REPLACE TEMP TABLE piece_{kind} ({TILES[kind]})" for kind in TILES]
-
-
 def compact() -> list[str]:
     """Return the statements that merge appended tiles."""
     statements = []

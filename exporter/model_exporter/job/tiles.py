@@ -62,6 +62,11 @@ class TileSql:
     predicted: str
     labeled: Mapping[str, str]
 
+    def of_rows(self) -> dict[str, str]:
+        """Return the tiles of both relations, by their kind."""
+        counts = f"{self.predicted} UNION ALL {self.labeled['counts']}"
+        return {**self.labeled, "counts": counts}
+
 
 def compile_tiles(model: ModelConfig) -> TileSql:
     """Compile the tile expressions of a model."""
