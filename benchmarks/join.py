@@ -7,9 +7,11 @@ confusion, log loss and ROC AUC over everything, by version and by segment, in m
 more labels come, again and again: ours takes them in, a peer starts over.
 
 Each case runs in a process of its own; seconds are wall time, with imports left out, and memory is
-the greatest resident set, with imports. Peers that are not installed are named and left out.
+the greatest resident set, with imports. Each peer has an environment of its own, for they ask for
+unlike versions of each other's parts; `--install` makes those that are missing. Peers that are not
+installed are named and left out.
 
-    python benchmarks/join.py [--rows 1000000] [--rows 10000000] [--peers pandas,polars]
+    python benchmarks/join.py [--install] [--rows 1000000] [--rows 10000000] [--peers pandas,polars]
 """
 
 import argparse
@@ -158,17 +160,71 @@ def nannyml(directory: Path) -> dict[str, object]:
     return {"seconds": time.perf_counter() - start, "auc": auc}
 
 
+def evidently(directory: Path) -> dict[str, object]:
+    import pandas as pd
+    from evidently import BinaryClassification, DataDefinition, Dataset, Report
+    from evidently.metrics import Accuracy, LogLoss, RocAuc
+
+    start = time.perf_counter()
+    joined = pd.read_parquet(directory / "predictions.parquet").merge(
+        pd.read_parquet(directory / "labels.parquet"), on="prediction_id"
+    )
+    columns = ["label", "prediction", "score"]
+    definition = DataDefinition(
+        classification=[
+            BinaryClassification(
+                target="label", prediction_labels="prediction", prediction_probas="score"
+            )
+        ]
+    )
+    groups = [joined] + [g for c in ("model_version", "segment") for _, g in joined.groupby(c)]
+    for group in groups:
+        data = Dataset.from_pandas(group[columns], data_definition=definition)
+        found = Report([Accuracy(), LogLoss(), RocAuc()]).run(data, None).dict()
+        if group is joined:
+            auc = next(m["value"] for m in found["metrics"] if "RocAuc" in m["metric_name"])
+    return {"seconds": time.perf_counter() - start, "auc": float(auc)}
+
+
 CASES: dict[str, tuple[str, Callable[[Path], dict[str, object]]]] = {
     "model-exporter": ("model-exporter", model_exporter),
     "pandas": ("pandas + scikit-learn", pandas),
     "polars": ("polars + scikit-learn", polars),
     "nannyml": ("NannyML", nannyml),
+    "evidently": ("Evidently", evidently),
 }
+PEERS = {
+    "pandas": ("pandas>=2.1", "pyarrow>=16", "scikit-learn>=1.5"),
+    "polars": ("polars>=1", "scikit-learn>=1.5"),
+    "nannyml": (
+        "nannyml>=0.13,<0.14",
+        "pandas<3",
+        "statsmodels",
+    ),  # what it imports, unlike it says
+    "evidently": ("evidently>=0.7,<0.8", "pandas<3"),
+}
+ENVIRONMENTS = Path(__file__).parent.parent / ".venv" / "join"
+
+
+def interpreter(case: str) -> Path:
+    """Return the Python of a peer's environment, or of this one."""
+    own = ENVIRONMENTS / case / "bin" / "python"
+    return own if own.exists() else Path(sys.executable)
+
+
+def install(case: str) -> None:
+    """Make the environment of a peer, unless there is one."""
+    if case not in PEERS or interpreter(case) != Path(sys.executable):
+        return
+    print(f"Installing {CASES[case][0]} into {ENVIRONMENTS / case} ...", flush=True)
+    subprocess.run([sys.executable, "-m", "venv", ENVIRONMENTS / case], check=True)
+    pip = [interpreter(case), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, *PEERS[case]], check=True)
 
 
 def measured(case: str, directory: Path) -> dict[str, object] | None:
     """Run a case in a process of its own; None where it is not installed."""
-    command = [sys.executable, __file__, "--case", case, "--directory", str(directory)]
+    command = [interpreter(case), __file__, "--case", case, "--directory", str(directory)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if "ModuleNotFoundError" in done.stderr:
         return None
@@ -193,7 +249,7 @@ def compare(rows: int, cases: list[str]) -> None:
             title, _ = CASES[case]
             found = measured(case, directory)
             if found is None:
-                print(f"  {title:24} not installed")
+                print(f"  {title:24} NOT INSTALLED: make its environment with --install")
                 continue
             poll = found.get("polls", found["seconds"])
             disk = f"{found['disk']:.0f}" if "disk" in found else ""
@@ -206,7 +262,8 @@ def compare(rows: int, cases: list[str]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rows", type=int, action="append", help="default: 1,000,000")
-    parser.add_argument("--peers", default="pandas,polars,nannyml", help="default: %(default)s")
+    parser.add_argument("--peers", default=",".join(PEERS), help="default: %(default)s")
+    parser.add_argument("--install", action="store_true", help="make the environments of the peers")
     parser.add_argument("--quick", action="store_true", help="100,000 rows")
     parser.add_argument("--case", help=argparse.SUPPRESS)
     parser.add_argument("--directory", type=Path, help=argparse.SUPPRESS)
@@ -215,9 +272,12 @@ def main() -> None:
         found = CASES[given.case][1](given.directory)
         print(json.dumps({**found, "peak": peak_mib()}))
         return
+    cases = ["model-exporter", *filter(None, given.peers.split(","))]
+    for case in cases if given.install else ():
+        install(case)
     print(f"CPython {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}")
     for rows in [100_000] if given.quick else given.rows or [1_000_000]:
-        compare(rows, ["model-exporter", *filter(None, given.peers.split(","))])
+        compare(rows, cases)
 
 
 if __name__ == "__main__":

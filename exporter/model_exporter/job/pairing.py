@@ -170,23 +170,26 @@ def lifetime(model: ModelConfig) -> str:
 def piece_rows(model: ModelConfig, bounds: Sequence[tuple[int, int]], now: int) -> list[str]:
     """Return the statements that take as `delta` the rows in each of some intervals.
 
-    `bounds` are half-open, in microseconds; the slot of a row is the place of its interval.
+    There is at least one of `bounds`; they are half-open, in microseconds. The slot of a row is the
+    place of its interval.
     """
     source = "(SELECT *, ts AS time FROM prediction)"
     if model.windows_by == "label_timestamp":
         source = placed_by_label(model)
-    inside = [f"time >= {a} AND time < {b}" for a, b in bounds] or ["false"]
 
     def rows(table: str, more: str) -> str:
         return " UNION ALL ".join(
             f"SELECT CAST(1 AS BIGINT) AS sign, CAST({i} AS BIGINT) AS slot, * FROM {table} "
-            f"WHERE {interval}{more}"
-            for i, interval in enumerate(inside)
+            f"WHERE time >= {start} AND time < {end}{more}"
+            for i, (start, end) in enumerate(bounds)
         )
 
-    return views(
-        delta_prediction=rows(source, f" AND ts <= {now}"), delta_labeled=rows("labeled", "")
-    )
+    pieces = {"prediction": rows(source, f" AND ts <= {now}"), "labeled": rows("labeled", "")}
+    return [
+        # Tables, because each is read several times and a plan grows with the intervals.
+        *(f"CREATE OR REPLACE TEMP TABLE piece_{of} AS {sql}" for of, sql in pieces.items()),
+        *views(**{f"delta_{of}": f"SELECT * FROM piece_{of}" for of in pieces}),
+    ]
 
 
 def placed_by_label(model: ModelConfig) -> str:
