@@ -5,6 +5,11 @@
 #   make bench   our cost beside that of peers
 #   make join    the same for the join of labels; minutes, and some 4 GB of peers
 #   make bundle  write dashboards, rules, chart files and the README's tables anew
+#   make manifests
+#                write helm/manifests/exporter.yaml anew; needs helm
+#   make cluster build a Kubernetes API server, without which its test is skipped; needs go
+#   make pictures
+#                draw the dashboards to docs/pictures (needs npm, Chromium, Prometheus, Alertmanager)
 #   make frameworks
 #                install BentoML, KServe and Ray Serve, without which their tests are skipped
 
@@ -13,7 +18,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH := $(VENV)/bench
 
-.PHONY: demo test lint bench join bundle frameworks clean
+.PHONY: demo test lint bench join bundle manifests cluster pictures frameworks clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/model-exporter demo $(ARGS)
@@ -38,6 +43,20 @@ bench: $(BENCH)/.peers
 
 bundle: $(VENV)/.dev
 	$(BIN)/model-exporter bundle write
+
+# Without the lines that say Helm: who applies it by hand has none.
+MANIFEST := helm/manifests/exporter.yaml
+manifests:
+	@echo '# Made by `make manifests`; values.yaml beside it holds what to change.' > $(MANIFEST)
+	@helm template model-exporter helm/model-exporter --namespace monitoring --skip-tests \
+	  --values helm/manifests/values.yaml | \
+	  sed -e '/^# Source:/d' -e '/^ *helm.sh\/chart:/d' -e '/^ *app.kubernetes.io\/managed-by:/d' \
+	  >> $(MANIFEST)
+
+cluster: $(VENV)/cluster/kube-apiserver
+
+pictures: $(VENV)/.dev
+	$(BIN)/python docs/pictures/draw.py
 
 frameworks: $(VENV)/.frameworks
 
@@ -77,3 +96,7 @@ $(BENCH)/.peers: $(VENV)/.created pyproject.toml benchmarks/requirements.txt
 	@$(BENCH)/bin/pip install --quiet --disable-pip-version-check --editable . --requirement benchmarks/requirements.txt
 	@$(BENCH)/bin/pip install --quiet --disable-pip-version-check --no-deps boxkite==0.0.5
 	@touch $@
+
+$(VENV)/cluster/kube-apiserver: .ci/cluster
+	@echo "Building etcd and kube-apiserver into $(VENV)/cluster, about 10 minutes ..."
+	@.ci/cluster $(VENV)/cluster

@@ -64,7 +64,7 @@ def serving(directory: Path) -> Iterator[tuple[int, int]]:
     path.write_text(
         json.dumps({"listen": "127.0.0.1:0", "poll_interval": "10s", "models": [model]})
     )
-    command = [sys.executable, "-m", "model_exporter.cli", "serve", "--config", str(path)]
+    command = [sys.executable, "-m", "model_exporter", "serve", "--config", str(path)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         port = next(m for line in process.stderr if (m := re.search(r":(\d+)/metrics", line)))

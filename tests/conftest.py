@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # before anything imports it
+
 
 @pytest.fixture(scope="session")
 def require_tool() -> Callable[[str], str]:

@@ -2,11 +2,14 @@
 
 ::
 
-    catalogue  records  errors            standard library only
+    catalogue  records  errors  web       standard library only
        ^
     scores  estimates  drift  baseline    numpy, scipy; no clock, no log, no files but baseline's
        ^             ^
-    sidecar -> integrations   job         the sidecar: prometheus_client and numpy
+    tracking                              mlflow and tensorboardX, at first use
+       ^             ^
+    sidecar -> integrations   job         the sidecar: prometheus_client and numpy, and
+                                          evaluation (over scores and drift) at first use
        ^             ^
     cli  demo        bundle -> catalogue only
 """
@@ -26,6 +29,10 @@ STATISTICS = {"errors", "records", "distribution"}
 FOUNDATION = {*STATISTICS, "catalogue", "baseline"}
 
 BASELINE_PARTS = {"design_effect", "reference_errors", "reference_table"}
+STATISTICAL = {"comparison", "scores", "estimates", "drift"}
+PROCESSES = {"sidecar", "job", "bundle", "demo", "tracking"}
+COMMANDS = {"cli_gate", "cli_job", "cli_report", "cli_tracking"}
+GATE = {"gate", "gate_file", "gate_live"}
 OURS: dict[str, set[str]] = {
     "catalogue": set(),
     "records": set(),
@@ -38,16 +45,26 @@ OURS: dict[str, set[str]] = {
     "estimates": {*STATISTICS, "reference_errors", "scores"},
     "comparison": {*STATISTICS, "scores"},
     "drift": {*STATISTICS, "baseline"},
+    "evaluation": {*STATISTICS, "catalogue", "drift", "scores"},
     "baseline": {*STATISTICS, "baseline_quality", *BASELINE_PARTS},
     "baseline_quality": {*STATISTICS, "estimates", *BASELINE_PARTS, "scores"},
-    "sidecar": FOUNDATION,
+    "web": {"errors"},
+    "tracking": {*STATISTICS, "catalogue", "baseline", "scores"},
+    "sidecar": {*FOUNDATION, "evaluation", "tracking", "web"},
     "integrations": {*FOUNDATION, "sidecar"},
     "testing": {"sidecar"},
-    "job": {*FOUNDATION, "comparison", "scores", "estimates", "drift", "reference_errors"},
+    "gate": {*FOUNDATION, "comparison", "drift", "reference_table", "scores"},
+    "gate_file": {*FOUNDATION, "gate", "job", "tracking"},
+    "gate_live": {*FOUNDATION, "gate", "gate_file", "job"},
+    "report": {*FOUNDATION, "job"},
+    "job": {*FOUNDATION, *STATISTICAL, "reference_errors", "tracking", "web"},
     "bundle": {"catalogue"},
     "demo": {*FOUNDATION, "scores", "drift", "sidecar", "job", "bundle", "demo"},
-    "cli": {*FOUNDATION, "scores", "drift", "sidecar", "job", "bundle", "demo", "cli_job"},
-    "cli_job": {"errors", "job"},
+    "cli": {*FOUNDATION, *PROCESSES, *COMMANDS, "scores", "drift"},
+    "cli_job": {"errors", "job", "cli_tracking"},
+    "cli_gate": {*FOUNDATION, "cli_job", "cli_tracking", *GATE, "job", "tracking"},
+    "cli_report": {"cli_job", "job", "report"},
+    "cli_tracking": {"errors", "job", "tracking"},
     "__init__": {"baseline", "errors", "sidecar"},
     "__main__": {"cli"},
 }
@@ -65,8 +82,12 @@ THEIRS: dict[str, set[str]] = {
     "estimates": {"numpy"},
     "comparison": {"numpy", "scipy"},
     "drift": {"numpy", "scipy"},
+    "evaluation": {"matplotlib", "numpy"},
+    "gate": {"numpy", "scipy"},
+    "tracking": {"numpy"},
     "baseline": {"numpy"},
     "baseline_quality": {"numpy"},
+    "web": set(),
     "sidecar": {"numpy", "prometheus_client"},
     "testing": {"numpy", "prometheus_client"},
     "__init__": set(),
@@ -86,8 +107,10 @@ FRAMEWORKS: dict[str, set[str]] = {
 """What a file of `integrations` may import of others': whoever uses Flask has no Django."""
 
 LAZY: dict[str, set[str]] = {
-    "sidecar": {"bcrypt", "opentelemetry", "pyarrow", "yaml"},
+    "sidecar": {"opentelemetry", "pyarrow"},
+    "web": {"bcrypt", "yaml"},
     "baseline_quality": {"estimates", "scores"},
+    "tracking": {"mlflow", "scores", "tensorboardX"},
 }
 """What may be imported inside functions only, so that who does not need it does not pay."""
 
@@ -95,7 +118,7 @@ NO_SIDE_EFFECTS = {"time", "datetime", "logging", "pathlib", "os", "io", "thread
 """Not for the pure parts: no clock, no logging, no files."""
 PURE = (
     *("catalogue", "records", "errors", "distribution", "reference_table", "baseline_quality"),
-    *("reference_errors", "scores", "comparison", "estimates", "drift"),
+    *("reference_errors", "scores", "comparison", "estimates", "drift", "gate"),
 )
 
 

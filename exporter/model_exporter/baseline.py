@@ -194,13 +194,17 @@ class Baseline:
             return self.scores.get(feature)
         return self.prediction if subject == "prediction" else self.label
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the baseline as JSON, atomically."""
+    def to_text(self) -> str:
+        """Return what the file of the baseline holds."""
         content = self._content()
         document = {"schema_version": SCHEMA_VERSION, "checksum": self.checksum, **content}
+        return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the baseline as JSON, atomically."""
         target = Path(path)
         temporary = target.with_name(f".{target.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        temporary.write_text(self.to_text(), "utf-8")
         temporary.replace(target)
 
     @classmethod

@@ -142,6 +142,7 @@ SIDECAR_FAMILIES = (
     Family("model_feature_missing_total", COUNTER, "rows", "Feature values that were missing: None, NaN, or absent from the row.", (*MODEL, "feature"), SIDECAR),
     Family("model_feature_invalid_total", COUNTER, "rows", "Feature values that were out of the baseline's range, of an unseen category, of another type, infinite, or against a declared constraint.", (*MODEL, "feature", "reason"), SIDECAR),
     Family("model_schema_mismatch_total", COUNTER, "rows", "Rows given by name that lacked a feature of the baseline, or had a column beyond those captured; further such columns share __other__.", (*MODEL, "feature", "reason"), SIDECAR),
+    Family("model_business_total", COUNTER, "1", "What the business counts, as told by ModelMonitor.business(); measure names it, with its unit.", (*MODEL, "measure"), SIDECAR),
     Family("model_last_prediction_timestamp_seconds", GAUGE, "seconds", "Unix time of the newest call that ended.", MODEL, SIDECAR),
     Family("model_input_timestamp_seconds", GAUGE, "seconds", "Event time of the newest input, as Unix time; only with event_time.", MODEL, SIDECAR),
     Family("model_exporter_dropped_total", COUNTER, "rows", "Telemetry dropped rather than delaying the model: rows by what was in the way.", (*MODEL, "reason"), SIDECAR),

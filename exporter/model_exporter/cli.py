@@ -1,14 +1,18 @@
 """The command line: the only reader of argv."""
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from model_exporter import __version__
+from model_exporter.cli_gate import add_gate
 from model_exporter.cli_job import EXIT_FAILED, add_backfill, add_serve, add_state, instant
+from model_exporter.cli_report import add_report
+from model_exporter.cli_tracking import add_mlflow, add_tensorboard, write_mlflow, write_windows
 from model_exporter.errors import ModelExporterError
 from model_exporter.job.logs import configure, log_uncaught
 from model_exporter.job.redaction import redact
@@ -17,33 +21,54 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 EXIT_REFUSED = 2
+EXIT_BROKEN_PIPE = 141
+"""As a shell tells of a command that SIGPIPE ended."""
 EXTRA = "this command needs more packages: pip install 'model-exporter[{extra}]' ({missing})"
 
 
+class Parser(argparse.ArgumentParser):
+    """Refuses arguments with the status that its command has for it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and what is wrong, and exit."""
+        self.print_usage(sys.stderr)
+        status = self.get_default("refused") or EXIT_REFUSED
+        self.exit(status, f"{self.prog}: error: {message}\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit status: 0 done, 1 failed, 2 refused."""
+    """Run a command and return its exit status: 0 done, 1 failed, 2 refused; `gate` has others."""
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:  # the command says with which status
+        parser.set_defaults(refused=options.refused)
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     configure(options.log_level, options.log_format)
     if arguments is None:  # the process is ours
         log_uncaught()
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     try:
-        return int(options.run(options))
+        status = int(options.run(options))
+        sys.stdout.flush()
+        return status
     except ModelExporterError as error:
         print(f"model-exporter: {redact(str(error))}", file=sys.stderr)
-        return EXIT_REFUSED
+        return int(options.refused)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("model_exporter"):
             raise
         hint = EXTRA.format(extra=options.extra, missing=error)
         print(f"model-exporter: {hint}", file=sys.stderr)
-        return EXIT_REFUSED
+        return int(options.refused)
+    except BrokenPipeError:  # of `| head`: nobody reads on, nor what Python flushes at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
     except KeyboardInterrupt:
         return 130
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = Parser(
         prog="model-exporter",
         description="The Prometheus exporter for machine-learning models.",
     )
@@ -51,13 +76,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--log-level", default="info", choices=["debug", "info", "warning", "error"]
     )
-    parser.set_defaults(extra="exporter", log_format="text")
+    parser.set_defaults(extra="exporter", log_format="text", refused=EXIT_REFUSED)
     commands = parser.add_subparsers(metavar="command", required=True)
     _add_demo(commands)
     _add_baseline(commands)
     add_serve(commands)
     _add_once(commands)
     add_backfill(commands)
+    add_gate(commands)
+    add_report(commands)
     add_state(commands)
     _add_check_config(commands)
     _add_catalogue(commands)
@@ -93,6 +120,8 @@ def _add_baseline(commands: "Commands") -> None:
     command.add_argument(
         "--max-values", type=int, help="distinct values to keep a column; 0 keeps none"
     )
+    add_tensorboard(command)
+    add_mlflow(command)
     command.set_defaults(run=_baseline)
 
 
@@ -103,6 +132,7 @@ def _add_once(commands: "Commands") -> None:
         "--now", type=instant, help="ISO 8601; nothing later exists (default: the present)"
     )
     command.add_argument("--output", type=Path, help="write to this file, atomically")
+    add_tensorboard(command)
     command.set_defaults(run=_once)
 
 
@@ -138,6 +168,7 @@ def _demo(options: argparse.Namespace) -> int:
 def _baseline(options: argparse.Namespace) -> int:
     from model_exporter.baseline import MAX_VALUES, Baseline
     from model_exporter.job.sources import read_table
+    from model_exporter.tracking.record import baseline_record
 
     scores = dict(pair.split("=", 1) for pair in _names(options.scores) if "=" in pair)
     baseline = Baseline.from_table(
@@ -160,20 +191,30 @@ def _baseline(options: argparse.Namespace) -> int:
     )
     baseline.save(options.output)
     print(f"{options.output}: {baseline.rows} rows, {baseline.checksum}")
+    if options.tensorboard:
+        from model_exporter.tracking.tensorboard import baseline_points, write
+
+        write(options.tensorboard, baseline_points(baseline, at=time.time_ns() // 1_000))
+    write_mlflow(options, baseline_record(baseline))
     return 0
 
 
 def _once(options: argparse.Namespace) -> int:
+    from model_exporter.job.collector import exposition
     from model_exporter.job.config import load
-    from model_exporter.job.once import once, write_atomically
+    from model_exporter.job.once import evaluated, write_atomically
     from model_exporter.job.progress import Line
 
     now = time.time_ns() // 1_000 if options.now is None else options.now
-    text, failures = once(load(options.config), now=now, line=Line(sys.stderr))
+    config = load(options.config)
+    snapshots, failures = evaluated(config, now=now, line=Line(sys.stderr))
+    text = exposition(snapshots)
     if options.output is None:
         sys.stdout.write(text)
     else:
         write_atomically(options.output, text)
+    samples = (sample for snapshot in snapshots for sample in snapshot.samples(now))
+    write_windows(options, config, samples)
     for failure in failures:
         print(f"model-exporter: {redact(failure)}", file=sys.stderr)
     return EXIT_FAILED if failures else 0
@@ -226,7 +267,3 @@ def _bundle(options: argparse.Namespace) -> int:
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
-
-
-if __name__ == "__main__":
-    sys.exit(main())

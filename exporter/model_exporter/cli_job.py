@@ -13,6 +13,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
+from model_exporter.cli_tracking import add_tensorboard, write_windows
 from model_exporter.errors import ConfigError, ModelExporterError
 from model_exporter.job.redaction import redact
 
@@ -30,6 +31,13 @@ def add_serve(commands: "Commands") -> None:
     """Add `serve`."""
     command = commands.add_parser("serve", help="evaluate on a clock and serve /metrics")
     command.add_argument("--config", type=Path, required=True)
+    command.add_argument(
+        "--web.config.file",
+        dest="web_config",
+        type=Path,
+        metavar="FILE",
+        help="TLS, users, headers and rate limit of the port, as node_exporter takes them",
+    )
     command.add_argument("--log-format", default="text", choices=["json", "text"])
     command.set_defaults(run=_serve)
 
@@ -47,6 +55,7 @@ def add_backfill(commands: "Commands") -> None:
     command.add_argument(
         "--state", type=Path, help="directory to keep rows in (default: a temporary one)"
     )
+    add_tensorboard(command)
     command.set_defaults(run=_backfill)
 
 
@@ -76,7 +85,7 @@ def _serve(options: argparse.Namespace) -> int:
     asked: SimpleQueue[int] = SimpleQueue()  # the one that a signal handler may put into
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda number, _: _note(asked, number))
-    service = Service(options.config)
+    service = Service(options.config, web_config=options.web_config)
     service.start()
     while asked.get() == signal.SIGHUP:
         try:
@@ -103,6 +112,7 @@ def _backfill(options: argparse.Namespace) -> int:
         history, failures = backfill(config, instants=instants, state=state, line=Line(sys.stderr))
     count = write(options.output, history)
     print(f"{options.output}: {count} samples, {len(instants)} steps")
+    write_windows(options, config, history.samples())
     for failure in failures:
         print(f"model-exporter: {redact(failure)}", file=sys.stderr)
     return EXIT_FAILED if failures else 0
@@ -110,11 +120,15 @@ def _backfill(options: argparse.Namespace) -> int:
 
 def _state(options: argparse.Namespace) -> int:
     from model_exporter.job.config import load
+    from model_exporter.job.source_section import PROMETHEUS
     from model_exporter.job.state import compact, verify
 
     config = load(options.config)
     wrong = False
     for model in config.models:
+        if model.predictions.type == PROMETHEUS:
+            print(f"{model.name}: read as counters, has no state")
+            continue
         if options.action == "compact":
             before, after = compact(config.state, model)
             print(f"{model.name}: {before:,} bytes before, {after:,} after")

@@ -23,7 +23,7 @@ class ReferenceTable:
     """
 
     def __init__(self, table: Any) -> None:
-        self._columns = _as_columns(table)
+        self._columns = as_columns(table)
         lengths = {name: len(column) for name, column in self._columns.items()}
         self.rows = max(lengths.values(), default=0)
         if not self.rows:
@@ -59,7 +59,8 @@ class ReferenceTable:
         return CategoricalDistribution.fit(self[name], max_categories=limit)
 
 
-def _as_columns(table: Any) -> dict[str, Any]:
+def as_columns(table: Any) -> dict[str, Any]:
+    """Return the columns of a table of any of the accepted shapes, by name."""
     if isinstance(table, Mapping):
         return dict(table)
     if isinstance(table, Sequence):
@@ -70,6 +71,6 @@ def _as_columns(table: Any) -> dict[str, Any]:
     if hasattr(table, "columns"):  # pandas, polars
         return {str(name): table[name].to_numpy() for name in table.columns}
     raise SchemaError(
-        f"a reference table was expected (dict of columns, list of dicts, pandas, polars or "
+        f"a table was expected (dict of columns, list of dicts, pandas, polars or "
         f"arrow), got {type(table).__name__}"
     )

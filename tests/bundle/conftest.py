@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-GRAFANA_DURATIONS = {"$__rate_interval": "7m", "$__range": "1h"}
+GRAFANA_DURATIONS = {"$__rate_interval": "7m", "$__range": "1h", "$objective": "0.99"}
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class Selector:
 
     @property
     def labels(self) -> set[str]:
-        return {name for name, _, _ in self.matchers} - {"__name__"}
+        """Labels it asks for; a negative expression is also for series that lack the label."""
+        return {name for name, op, _ in self.matchers if op != "NotRe"} - {"__name__"}
 
 
 def parse(query: str) -> Any:

@@ -7,18 +7,28 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.bundle.rollouts import rollout_queries
 
 from model_exporter.bundle.dashboards import DASHBOARDS
 from model_exporter.catalogue import BY_NAME, FAMILIES, Kind
 
 OF_TARGETS = {"job", "instance", "namespace", "pod"}
+OF_ALERTS = {"alertname", "alertstate", "severity", "category"}
 OF_PROMETHEUS = {
     "up": OF_TARGETS,
-    "ALERTS": {"alertname", "alertstate", "severity", "category", "model_name", *OF_TARGETS},
+    "scrape_duration_seconds": OF_TARGETS,
+    "scrape_samples_post_metric_relabeling": OF_TARGETS,
+    "process_cpu_seconds_total": OF_TARGETS,
+    "process_resident_memory_bytes": OF_TARGETS,
+    "process_open_fds": OF_TARGETS,
+    "process_max_fds": OF_TARGETS,
+    "model_.+": {"model_name", *OF_TARGETS},
+    "ALERTS": {"model_name", *OF_ALERTS, *OF_TARGETS},
+    "ALERTS_FOR_STATE": {"model_name", *OF_ALERTS, *OF_TARGETS},
     "prometheus_notifications_alertmanagers_discovered": set(),
 }
 CATALOGUED_LABELS = {label for family in FAMILIES for label in family.labels}
-LABELS = CATALOGUED_LABELS | OF_TARGETS | {"le", "alertname", "severity", "category"}
+LABELS = CATALOGUED_LABELS | OF_TARGETS | OF_ALERTS | {"le"}
 
 
 def served_labels(name: str, recorded: dict[str, str], promql: SimpleNamespace) -> set[str] | None:
@@ -30,17 +40,30 @@ def served_labels(name: str, recorded: dict[str, str], promql: SimpleNamespace) 
         if name.endswith(suffix) and family and family.kind is Kind.HISTOGRAM:
             return {*family.labels, *OF_TARGETS, *({"le"} if suffix == "_bucket" else ())}
     if name in recorded:
-        return promql.grouping_labels(recorded[name]) or LABELS
+        sources = [name, *(s.name for s in promql.selectors(recorded[name]) if s.name in recorded)]
+        grouped = set().union(*(promql.grouping_labels(recorded[one]) for one in sources))
+        added = set(re.findall(r'"(\w+)", "all"', recorded[name]))
+        return (grouped | added) or LABELS
     return OF_PROMETHEUS.get(name)
+
+
+def panels(dashboard: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the panels, also those inside collapsed rows."""
+    for panel in dashboard["panels"]:
+        yield panel
+        yield from panel.get("panels", ())
 
 
 def dashboard_queries() -> Iterator[tuple[str, str]]:
     for name, dashboard in DASHBOARDS.items():
-        for panel in dashboard["panels"]:
+        for panel in panels(dashboard):
             for target in panel.get("targets", ()):
                 yield f"{name}: {panel['title']}", target["expr"]
+        for annotation in dashboard["annotations"]["list"]:
+            if "expr" in annotation:
+                yield f"{name}: {annotation['name']}", annotation["expr"]
         for variable in dashboard["templating"]["list"]:
-            query = variable["query"]
+            query = variable.get("query")
             if isinstance(query, dict):
                 inner = query["query"].removeprefix("label_values(").removesuffix(")")
                 yield f"{name}: ${variable['name']}", inner.rpartition(",")[0]
@@ -51,6 +74,7 @@ def queries(rules: list[dict[str, Any]], runbooks: dict[str, list[str]]) -> list
     return [
         *dashboard_queries(),
         *((rule.get("alert", rule.get("record")), rule["expr"]) for rule in rules),
+        *rollout_queries(),
         *((f"{page}.md", query) for page, found in runbooks.items() for query in found),
     ]
 
@@ -79,7 +103,7 @@ def test_every_label_that_is_grouped_or_matched_by_exists(
 
 def test_every_legend_names_labels_that_exist() -> None:
     for dashboard in DASHBOARDS.values():
-        for panel in dashboard["panels"]:
+        for panel in panels(dashboard):
             for target in panel.get("targets", ()):
                 assert set(re.findall(r"{{(\w+)}}", target["legendFormat"])) <= LABELS
 

@@ -1,6 +1,7 @@
 """Dashboards keep the rules of dashboard-linter, are well placed, and are what Grafana reads."""
 
 import json
+import re
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
@@ -8,20 +9,31 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
 
 Json = dict[str, Any]
-UNITS = {"none", "short", "percentunit", "s", "cps"}
-LINTED = {"stat", "gauge", "table", "timeseries", "barchart"}
-
-
-def load(root: Path) -> list[Json]:
-    return [json.loads(path.read_text()) for path in sorted((root / "dashboards").glob("*.json"))]
+UNITS = {"none", "short", "percentunit", "s", "cps", "reqps", "bytes", "dateTimeFromNow"}
+"""Ids of Grafana's value formats, those that dashboard-linter knows too."""
+KINDS = {
+    *("stat", "table", "timeseries", "barchart", "bargauge", "trend"),
+    *("state-timeline", "heatmap"),
+}
+MOST_LINES = 30
+BOUNDED_LABELS = {"level", "window", "subject", "bound", "outcome", "k", "threshold", "reason"}
+"""Labels that have a few values, whatever the number of models and features."""
+OF_ONE_MODEL = {"class", "score", "bin", "actual_class", "predicted_class", "cohort"}
+"""Labels that have a few values for one model."""
 
 
 @pytest.fixture(scope="module")
 def dashboards(root: Path) -> list[Json]:
-    return load(root)
+    return [json.loads(path.read_text()) for path in sorted((root / "dashboards").glob("*.json"))]
+
+
+def every(panels: list[Json]) -> Iterator[Json]:
+    """Yield panels and rows, also what is inside collapsed rows."""
+    for panel in panels:
+        yield panel
+        yield from panel.get("panels", ())
 
 
 @pytest.fixture(scope="module")
@@ -29,20 +41,9 @@ def panels(dashboards: list[Json]) -> list[tuple[Json, Json]]:
     return [
         (dashboard, panel)
         for dashboard in dashboards
-        for panel in dashboard["panels"]
+        for panel in every(dashboard["panels"])
         if panel["type"] != "row"
     ]
-
-
-@pytest.fixture(scope="module")
-def excluded(root: Path) -> set[tuple[str, str, str]]:
-    """(rule, dashboard, panel) that dashboards/.lint lets pass."""
-    exclusions = yaml.safe_load((root / "dashboards/.lint").read_text())["exclusions"]
-    return {
-        (rule, entry["dashboard"], entry["panel"])
-        for rule, exclusion in exclusions.items()
-        for entry in exclusion["entries"]
-    }
 
 
 def variables(dashboard: Json) -> dict[str, Json]:
@@ -69,23 +70,51 @@ def test_template_rules(dashboards: list[Json], promql: SimpleNamespace) -> None
             promql.parse(query.removeprefix("label_values(").rpartition(",")[0])
 
 
-def test_models_and_versions_can_be_chosen_together(dashboards: list[Json]) -> None:
+def test_every_dashboard_has_the_variables_that_links_carry(dashboards: list[Json]) -> None:
+    """A model's name and version, and the window, are kept from dashboard to dashboard."""
     for dashboard in dashboards:
-        for name in ("model_name", "model_version"):
-            variable = variables(dashboard)[name]
-            assert (variable["multi"], variable["includeAll"]) == (True, True)
-            assert variable["allValue"] == ".+"
-        assert "window" in variables(dashboard)
+        by_name = variables(dashboard)
+        assert {"model_name", "model_version", "window"} <= by_name.keys()
+        for variable in (by_name["model_name"], by_name["model_version"]):
+            assert variable["multi"] == variable["includeAll"]
+            assert not variable["multi"] or variable["allValue"] == ".+"
+        (link,) = dashboard["links"]
+        assert link["includeVars"] is link["keepTime"] is True
+        assert set(dashboard["tags"]) >= set(link["tags"])
+
+
+def test_every_variable_that_is_used_is_there_and_the_other_way_round(
+    dashboards: list[Json],
+) -> None:
+    """`$name` and `${name}` in queries, titles and links; a variable nobody reads is in the way."""
+    for dashboard in dashboards:
+        names = variables(dashboard).keys()
+        text = json.dumps(dashboard)
+        used = set(re.findall(r"\$\{?([a-z]\w*)", text)) - {"datasource"}
+        assert used <= names
+        assert names - {"datasource", "window"} <= used
+
+
+def test_annotations_mark_deployments_and_alerts(dashboards: list[Json]) -> None:
+    for dashboard in dashboards:
+        by_name = {one["name"]: one for one in dashboard["annotations"]["list"]}
+        for name, metric in (("Deployments", "model_info"), ("Firing alerts", "ALERTS")):
+            assert by_name[name]["enable"]
+            assert metric in by_name[name]["expr"]
+            assert by_name[name]["datasource"]["uid"] == "${datasource}"
 
 
 def test_panel_rules(panels: list[tuple[Json, Json]]) -> None:
     """panel-datasource, -title-description, -units and -no-targets."""
     for _, panel in panels:
-        assert panel["type"] in LINTED
+        assert panel["type"] in KINDS
         assert panel["datasource"]["uid"] == "${datasource}"
         assert panel["title"]
         assert panel["description"].endswith(".")
         assert panel["fieldConfig"]["defaults"]["unit"] in UNITS
+        for override in panel["fieldConfig"]["overrides"]:
+            units = {p["value"] for p in override["properties"] if p["id"] == "unit"}
+            assert units <= UNITS
         assert panel["targets"]
 
 
@@ -93,23 +122,47 @@ def test_every_panel_says_why_it_is_empty(panels: list[tuple[Json, Json]]) -> No
     assert all(panel["fieldConfig"]["defaults"]["noValue"] for _, panel in panels)
 
 
-def test_target_rules(
-    panels: list[tuple[Json, Json]],
-    excluded: set[tuple[str, str, str]],
-    promql: SimpleNamespace,
-) -> None:
+def test_why_a_number_is_missing_fits_its_panel(panels: list[tuple[Json, Json]]) -> None:
+    """Grafana shrinks the text in place of a number to one line; the description says more."""
+    for _, panel in panels:
+        if panel["type"] == "stat":
+            short = panel["fieldConfig"]["defaults"]["noValue"]
+            assert len(short) <= 20
+            assert f'"{short}": ' in panel["description"]
+
+
+def test_target_rules(panels: list[tuple[Json, Json]], promql: SimpleNamespace) -> None:
     """target-promql, -rate-interval, -job, -instance and -counter-agg."""
-    found, used = [], set()
-    for dashboard, panel in panels:
-        for target in panel["targets"]:
-            for rule in broken_rules(target["expr"], promql):
-                place = (rule, dashboard["title"], panel["title"])
-                if place in excluded:
-                    used.add(place)
-                else:
-                    found.append(place)
+    found = [
+        (rule, dashboard["title"], panel["title"])
+        for dashboard, panel in panels
+        for target in panel["targets"]
+        for rule in broken_rules(target["expr"], promql)
+    ]
     assert found == []
-    assert excluded == used, "dashboards/.lint excludes what is not there"
+
+
+def test_lines_are_bounded(panels: list[tuple[Json, Json]]) -> None:
+    """200 models or 1,000 features draw no more lines than can be told apart.
+
+    A query over time is one number, or chooses, or is split by labels of few values only: by those
+    of one model where the dashboard shows one model.
+    """
+    for dashboard, panel in panels:
+        if panel["type"] in {"table", "barchart", "trend"}:
+            continue
+        one = not variables(dashboard)["model_name"]["multi"]
+        for target in panel["targets"]:
+            expr = target["expr"]
+            chosen = re.findall(r"(?:topk|bottomk)\((\d+)", expr)
+            if chosen:
+                assert max(map(int, chosen)) <= MOST_LINES
+                assert target["instant"] or "@ end()" in expr, panel["title"]
+                continue
+            split = set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"])) - {"le"}
+            allowed = BOUNDED_LABELS | (OF_ONE_MODEL if one else set())
+            assert split <= allowed, (dashboard["title"], panel["title"])
+            assert not target["legendFormat"] or split or "by (" not in expr.partition("(")[0]
 
 
 def broken_rules(query: str, promql: SimpleNamespace) -> Iterator[str]:
@@ -121,7 +174,7 @@ def broken_rules(query: str, promql: SimpleNamespace) -> Iterator[str]:
         counts = selector.name.endswith("_total")
         if counts and selector.function not in {"rate", "irate", "increase"}:
             yield "target-counter-agg-rule"
-    for piece in query.split("rate(")[1:]:
+    for piece in re.split(r"\brate\(", query)[1:]:
         if "[$__rate_interval]" not in piece.partition(")")[0]:
             yield "target-rate-interval-rule"
 
@@ -163,17 +216,30 @@ def test_uneditable_and_provisioned(dashboards: list[Json]) -> None:
 
 def test_panels_do_not_overlap_and_fill_the_width(dashboards: list[Json]) -> None:
     for dashboard in dashboards:
-        boxes = [panel["gridPos"] for panel in dashboard["panels"]]
-        assert all(box["x"] + box["w"] <= 24 for box in boxes)
-        for a, b in combinations(boxes, 2):
-            apart = (
-                a["x"] + a["w"] <= b["x"]
-                or b["x"] + b["w"] <= a["x"]
-                or a["y"] + a["h"] <= b["y"]
-                or b["y"] + b["h"] <= a["y"]
-            )
-            assert apart, (dashboard["title"], a, b)
-        ids = [panel["id"] for panel in dashboard["panels"]]
+        rows = [panel for panel in dashboard["panels"] if panel["type"] == "row"]
+        for group in (dashboard["panels"], *(row["panels"] for row in rows)):
+            boxes = [panel["gridPos"] for panel in group]
+            assert all(box["x"] + box["w"] <= 24 for box in boxes)
+            for a, b in combinations(boxes, 2):
+                assert apart(a, b), (dashboard["title"], a, b)
+            for top in {box["y"] for box in boxes}:
+                line = [box for box in boxes if box["y"] == top]
+                assert sum(box["w"] for box in line) == 24, (dashboard["title"], line)
+                assert len({box["h"] for box in line}) == 1
+
+
+def apart(a: Json, b: Json) -> bool:
+    return (
+        a["x"] + a["w"] <= b["x"]
+        or b["x"] + b["w"] <= a["x"]
+        or a["y"] + a["h"] <= b["y"]
+        or b["y"] + b["h"] <= a["y"]
+    )
+
+
+def test_ids_are_unique_and_follow_from_titles(dashboards: list[Json]) -> None:
+    for dashboard in dashboards:
+        ids = [panel["id"] for panel in every(dashboard["panels"])]
         assert len(set(ids)) == len(ids)
 
 

@@ -1,8 +1,6 @@
 """Every query of every dashboard runs on a real Prometheus and finds what the catalogue serves."""
 
 import json
-import socket
-import subprocess
 import time
 import urllib.error
 import urllib.parse
@@ -11,12 +9,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from tests.bundle.history import LABELS, TARGET, exposition, series, served
 
 from model_exporter.bundle.dashboards import DASHBOARDS
-from model_exporter.catalogue import FAMILIES, Family, Kind
+from model_exporter.catalogue import Family
 
 STEP_SECONDS = 30
 MINUTES = 70
+CROWD = 40
+"""More of everything than can be told apart."""
+CROWD_STEP_SECONDS = 60
+CROWD_MINUTES = 12
+MANY = ("model_name", "feature", "error_type", "segment_value", "source", "measure", "instance")
+MOST_LINES = 30
 VARIABLES = {
     "$__rate_interval": "2m",
     "$__range": "1h",
@@ -26,72 +31,12 @@ VARIABLES = {
     "$model_version": ".+",
     "$window": "1d",
     "$feature": "age",
+    "$segment": ".+",
+    "$score": "accuracy",
+    "$objective": "0.99",
+    "$latency_target": "0.1",
 }
-LABELS = {
-    "model_name": "churn",
-    "model_version": "3",
-    "window": "1d",
-    "segment": "",
-    "segment_value": "",
-    "subject": "feature",
-    "feature": "age",
-    "score": "accuracy",
-    "bound": "min",
-}
-VARIANTS = (
-    {},
-    {"subject": "score", "feature": ""},
-    {"score": "f1"},
-    {"score": "roc_auc"},
-    {"score": "mae"},
-    {"bin": "(-Inf,9)"},
-    {"bin": "[9,10)"},
-    {"bin": "[10,+Inf)"},
-)
-OTHERS = {
-    "ALERTS": {"alertname": "ModelDown", "alertstate": "firing", "severity": "critical"},
-    "model_version_feature:model_drift_psi:1h": {"subject": "feature", "feature": "age"},
-}
-
-
-def exposition(now: int) -> Iterator[str]:
-    """Yield an hour of every family of the catalogue, as OpenMetrics with timestamps."""
-    instants = range(now - MINUTES * 60, now, STEP_SECONDS)
-    for family in FAMILIES:
-        name = family.name.removesuffix("_total")
-        yield f"# TYPE {name} {family.kind}"
-        for labels in series(family):
-            for suffix, extra in suffixes(family):
-                text = written({**labels, **extra})
-                for number, instant in enumerate(instants, start=1):
-                    value = 1 if family.kind is Kind.GAUGE else number
-                    yield f"{name}{suffix}{text} {value} {instant}"
-    for name, extra in OTHERS.items():
-        yield f"# TYPE {name} gauge"
-        for instant in instants:
-            yield f"{name}{written({**LABELS, **extra, 'job': 'j'})} 1 {instant}"
-    yield "# EOF\n"
-
-
-def series(family: Family) -> list[dict[str, str]]:
-    """Return the label sets of a family: its own labels, in every variant that concerns them."""
-    found = []
-    for variant in VARIANTS:
-        if set(variant) <= set(family.labels):
-            values = {label: LABELS.get(label, "x") for label in family.labels}
-            found.append({"job": "j", "instance": "i:1", **values, **variant})
-    return found
-
-
-def suffixes(family: Family) -> list[tuple[str, dict[str, str]]]:
-    if family.kind is Kind.HISTOGRAM:
-        buckets = [("_bucket", {"le": bound}) for bound in ("0.1", "1.0", "+Inf")]
-        return [*buckets, ("_count", {}), ("_sum", {})]
-    return [("_total" if family.kind is Kind.COUNTER else "", {})]
-
-
-def written(labels: dict[str, str]) -> str:
-    return "{" + ",".join(f'{name}="{value}"' for name, value in labels.items()) + "}"
+EXCUSED = {"offset 1w": "the history is an hour long"}
 
 
 @pytest.fixture(scope="module")
@@ -99,68 +44,101 @@ def prometheus(
     tmp_path_factory: pytest.TempPathFactory, require_tool: Callable, run: Callable
 ) -> Iterator[tuple[str, int]]:
     """Start a Prometheus on an hour of history; yield its address and the end of the hour."""
-    folder = tmp_path_factory.mktemp("prometheus")
     now = int(time.time()) - 60
-    (folder / "history.txt").write_text("\n".join(exposition(now)))
-    (folder / "prometheus.yml").write_text("{}")
-    made = run(
-        require_tool("promtool"),
-        *("tsdb", "create-blocks-from", "openmetrics", folder / "history.txt", folder / "data"),
-    )
-    assert made.returncode == 0, made.stdout + made.stderr
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = subprocess.Popen(
-        [
-            require_tool("prometheus"),
-            f"--config.file={folder / 'prometheus.yml'}",
-            f"--storage.tsdb.path={folder / 'data'}",
-            f"--web.listen-address=127.0.0.1:{port}",
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_until_ready(f"http://127.0.0.1:{port}/-/ready")
-        yield f"http://127.0.0.1:{port}", now - STEP_SECONDS
-    finally:
-        server.terminate()
-        server.wait(timeout=10)
+    lines = exposition(range(now - MINUTES * 60, now, STEP_SECONDS), series, [TARGET])
+    with served(tmp_path_factory.mktemp("prometheus"), lines, require_tool, run) as url:
+        yield url, now - STEP_SECONDS
 
 
-def wait_until_ready(url: str) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-        except OSError:
-            assert time.monotonic() < deadline, "Prometheus did not get ready"
-            time.sleep(0.05)
-        else:
-            return
+@pytest.fixture(scope="module")
+def crowd(
+    tmp_path_factory: pytest.TempPathFactory, require_tool: Callable, run: Callable
+) -> Iterator[tuple[str, int]]:
+    """Start a Prometheus with 40 models, features, segments, instances, ... of every family."""
+    now = int(time.time()) - 60
+    instants = range(now - CROWD_MINUTES * 60, now, CROWD_STEP_SECONDS)
+    others = [
+        {"job": "j", "instance": f"{i}", "model_name": f"m{i}", "alertname": f"Model{i}"}
+        for i in range(CROWD)
+    ]
+    lines = exposition(instants, crowded, others)
+    with served(tmp_path_factory.mktemp("crowd"), lines, require_tool, run) as url:
+        yield url, now - CROWD_STEP_SECONDS
+
+
+def crowded(family: Family) -> list[dict[str, str]]:
+    """Return the label sets of a family with each of its labels of many values in 40 of them."""
+    base = {**TARGET, **{label: LABELS.get(label, "x") for label in family.labels}}
+    found = [base]
+    for label in MANY:
+        if label in base:
+            more = {"segment": "country"} if label == "segment_value" else {}
+            found += [{**base, **more, label: f"{label}{i}"} for i in range(CROWD)]
+    return found
 
 
 def answer(url: str, query: str, at: int) -> list[Any]:
-    for variable, value in VARIABLES.items():
+    return asked(f"{url}/api/v1/query", {"query": filled(query, VARIABLES), "time": at})
+
+
+def filled(query: str, variables: dict[str, str]) -> str:
+    for variable, value in variables.items():
         query = query.replace(variable, value)
-    body = urllib.parse.urlencode({"query": query, "time": at}).encode()
+    return query
+
+
+def asked(url: str, parameters: dict[str, Any]) -> list[Any]:
+    body = urllib.parse.urlencode(parameters).encode()
     try:
-        with urllib.request.urlopen(f"{url}/api/v1/query", body, timeout=10) as response:
+        with urllib.request.urlopen(url, body, timeout=10) as response:
             return json.load(response)["data"]["result"]
     except urllib.error.HTTPError as error:
-        pytest.fail(f"{query}\n{error.read().decode()}")
+        pytest.fail(f"{parameters['query']}\n{error.read().decode()}")
+
+
+def test_a_crowd_draws_no_more_lines_than_can_be_told_apart(crowd: tuple[str, int]) -> None:
+    """Numbers stay one number, and timelines and lines stay few, at every point of the range."""
+    url, end = crowd
+    too_many = []
+    for name, dashboard in DASHBOARDS.items():
+        chosen = {
+            f"${variable['name']}": LABELS[variable["name"]]
+            for variable in dashboard["templating"]["list"]
+            if variable["name"] in {"model_name", "model_version"} and not variable["multi"]
+        }
+        for panel in panels(dashboard):
+            for target in panel.get("targets", ()):
+                query = filled(target["expr"], {**VARIABLES, **chosen, "$__range": "10m"})
+                if target["instant"]:
+                    found = asked(f"{url}/api/v1/query", {"query": query, "time": end})
+                else:
+                    found = asked(
+                        f"{url}/api/v1/query_range",
+                        {"query": query, "start": end - 600, "end": end, "step": 60},
+                    )
+                most = {"stat": 1, "table": CROWD * 3}.get(panel["type"], MOST_LINES)
+                if len(found) > most:
+                    too_many.append((name, panel["title"], len(found)))
+    assert too_many == []
 
 
 def test_every_panel_has_data(prometheus: tuple[str, int]) -> None:
     empty = [
         f"{name}: {panel['title']}: {target['expr']}"
         for name, dashboard in DASHBOARDS.items()
-        for panel in dashboard["panels"]
+        for panel in panels(dashboard)
         for target in panel.get("targets", ())
-        if not answer(prometheus[0], target["expr"], prometheus[1])
+        if not any(part in target["expr"] for part in EXCUSED)
+        and not answer(prometheus[0], target["expr"], prometheus[1])
     ]
     assert empty == []
+
+
+def panels(dashboard: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the panels, also those inside collapsed rows."""
+    for panel in dashboard["panels"]:
+        yield panel
+        yield from panel.get("panels", ())
 
 
 def test_every_variable_has_values(prometheus: tuple[str, int]) -> None:
@@ -177,7 +155,7 @@ def test_bins_carry_a_number_to_be_sorted_by(prometheus: tuple[str, int]) -> Non
     """As text, 10 would stand before 9."""
     (panel,) = [
         panel
-        for panel in DASHBOARDS["model-quality-drift.json"]["panels"]
+        for panel in DASHBOARDS["model-drift.json"]["panels"]
         if panel["title"] == "Distribution against the baseline"
     ]
     found = answer(prometheus[0], panel["targets"][1]["expr"], prometheus[1])

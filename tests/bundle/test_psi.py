@@ -1,4 +1,4 @@
-"""The recorded PSI is the one of the definition."""
+"""The PSI of rules and panels is the one of the definition."""
 
 import math
 import random
@@ -6,6 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import yaml
+
+from model_exporter.bundle.rows.drift_of_servers import psi as psi_of_panel
+from model_exporter.bundle.rows.version_outputs import APART
 
 LEVEL = 'job="j", model_name="m", model_version="1", subject="feature"'
 REPLICAS = 3
@@ -53,18 +56,59 @@ def test_recorded_psi_equals_a_second_implementation(
             ]
         expected = psi([sum(row) for row in counts], reference)
         recorded = f"model_version_feature:model_drift_psi:1h{{{feature}}}"
-        checks.append(
-            {
-                "expr": f"abs({recorded} - {expected!r}) < bool 0.000001",
-                "eval_time": "2h",
-                "exp_samples": [{"labels": f"{{{feature}}}", "value": 1}],
-            }
-        )
-    path = tmp_path / "psi.yml"
+        checks.append(near(recorded, expected, feature))
+        panel = psi_of_panel(f'feature="f{number}"', "1h")
+        checks.append(near(panel, expected, f'subject="feature", feature="f{number}"'))
+    path = written(tmp_path, inputs, checks, root / "alerting/rules/model-recording.yml")
+    done = run(require_tool("promtool"), "test", "rules", path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def near(query: str, expected: float, labels: str) -> dict[str, object]:
+    """Return the check that a query gives a number to a millionth, with these labels."""
+    return {
+        "expr": f"abs(({query}) - {expected!r}) < bool 0.000001",
+        "eval_time": "2h",
+        "exp_samples": [{"labels": f"{{{labels}}}", "value": 1}],
+    }
+
+
+def written(folder: Path, inputs: list, checks: list, rules: Path) -> Path:
     case = {"interval": "1m", "input_series": inputs, "promql_expr_test": checks}
-    rules = str(root / "alerting/rules/model-recording.yml")
-    path.write_text(
-        yaml.safe_dump({"rule_files": [rules], "evaluation_interval": "1m", "tests": [case]})
-    )
+    document = {"rule_files": [str(rules)], "evaluation_interval": "1m", "tests": [case]}
+    path = folder / "psi.yml"
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+def test_drift_between_versions_is_that_of_each_from_all_together(
+    root: Path, run: Callable, require_tool: Callable, tmp_path: Path
+) -> None:
+    """Versions stand where replicas stood: their counts against the sum of them."""
+    counts, _ = histogram(random.Random(3))
+    inputs = [
+        series(
+            "model_distribution_total",
+            f'{LEVEL.replace("1", str(version))}, feature="f", bin="{name}", instance="i"',
+            f"0+{count}x120",
+        )
+        for name, row in enumerate(counts)
+        for version, count in enumerate(row)
+    ]
+    everything = sum(map(sum, counts))
+    together = [sum(row) / everything for row in counts]
+    query = APART.replace("$__range", "1h")
+    for name in ("job", "instance", "model_name", "model_version"):
+        query = query.replace(f"${name}", ".+")
+    checks = [
+        near(
+            f'({query}) and on (model_version) label_replace(vector(1), "model_version", '
+            f'"{version}", "", "")',
+            psi([row[version] for row in counts], together),
+            f'model_version="{version}", subject="feature", feature="f"',
+        )
+        for version in range(REPLICAS)
+    ]
+    path = written(tmp_path, inputs, checks, root / "alerting/rules/model-recording.yml")
     done = run(require_tool("promtool"), "test", "rules", path)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,60 +1,17 @@
-"""The whole stack with real binaries on loopback: model server, job, Prometheus, Alertmanager."""
+"""One world for all tests of this folder."""
 
-import json
 import shutil
-import subprocess
-import threading
 import time
-import urllib.parse
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from tests.end_to_end.world import World, playing
 
-from model_exporter.demo import launch, stack
-from model_exporter.demo.processes import Processes, fetch
-from model_exporter.demo.receiver import Receiver
-from model_exporter.demo.replay import open_replays
+from model_exporter.demo import stack
 
 STORY_SECONDS = 75.0
 """The data last longer than the tests, so that rates and recent windows are never empty."""
-TICK = 0.25
-
-
-@dataclass(frozen=True)
-class World:
-    """Addresses of what runs, and what Alertmanager has sent."""
-
-    prometheus: str
-    alertmanager: str
-    metrics: dict[str, str]
-    receiver: Receiver
-
-    def get(self, path: str, **parameters: str) -> Any:
-        """Ask Prometheus's API and return the data of its answer."""
-        query = urllib.parse.urlencode(parameters)
-        answer = json.loads(fetch(f"{self.prometheus}/api/v1/{path}?{query}", seconds=15))
-        assert answer["status"] == "success", answer
-        return answer["data"]
-
-
-class Player(threading.Thread):
-    """Plays the demo's data to the model server and the label files until told to stop."""
-
-    def __init__(self, plan: launch.Plan, server: "subprocess.Popen[str]") -> None:
-        super().__init__(daemon=True)
-        self.stopping = threading.Event()
-        self._plan = plan
-        self._server = server
-
-    def run(self) -> None:
-        start = time.monotonic()
-        with ExitStack() as files:
-            replays = open_replays(files, self._plan.directory, seconds=self._plan.seconds)
-            while not self.stopping.wait(TICK):
-                launch.advance(replays, self._server, elapsed=time.monotonic() - start)
 
 
 @pytest.fixture(scope="session")
@@ -65,24 +22,8 @@ def world(
     require_tool("prometheus")
     if not any(map(shutil.which, stack.ALERTMANAGER_NAMES)):
         require_tool("alertmanager")
-    directory = tmp_path_factory.mktemp("world")
-    plan = launch.Plan(directory, STORY_SECONDS)
-    with Processes(directory) as processes, Receiver() as receiver:
-        server = launch.start_server(plan, processes)
-        launch.start_job(plan, processes)
-        started = stack.start(
-            processes, directory, targets=plan.targets, factor=plan.factor, receiver=receiver
-        )
-        player = Player(plan, server)
-        player.start()
-        yield World(
-            prometheus=started.prometheus,
-            alertmanager=started.alertmanager,
-            metrics={job: f"http://{at}/metrics" for job, at in plan.targets.items()},
-            receiver=receiver,
-        )
-        player.stopping.set()
-        player.join()
+    with playing(tmp_path_factory.mktemp("world"), seconds=STORY_SECONDS) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ def delivered(world, receiver):
     return [alert for body in messages for alert in body["alerts"]]
 
 
-def test_both_targets_are_up(world, eventually):
+def test_targets_are_up(world, eventually):
     def up():
         found = world.get("query", query="up")["result"]
         return {s["metric"]["job"]: s["value"][1] for s in found} == dict.fromkeys(

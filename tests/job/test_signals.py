@@ -58,7 +58,7 @@ class Job:
         command = ["serve", "--config", str(self.path), "--log-format", "json"]
         with self.log.open("w") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "model_exporter.cli", *command], stderr=log
+                [sys.executable, "-m", "model_exporter", *command], stderr=log
             )
             try:
                 until(lambda: self.get("/-/healthy") == 200)
@@ -138,7 +138,7 @@ def test_a_second_process_is_refused(tmp_path: Path) -> None:
     job = Job(tmp_path, rows=10)
     with job.serving():
         until(lambda: job.get("/-/ready") == 200)
-        command = [sys.executable, "-m", "model_exporter.cli", "once", "--config", str(job.path)]
+        command = [sys.executable, "-m", "model_exporter", "once", "--config", str(job.path)]
         second = subprocess.run(command, capture_output=True, text=True)
     assert second.returncode == 2
     assert "in use by another process" in second.stderr

@@ -215,7 +215,7 @@ class Job:
     """A real `model-exporter serve`, which some signal ends."""
 
     def __init__(self, path: Path) -> None:
-        command = [sys.executable, "-m", "model_exporter.cli", "serve", "--config", str(path)]
+        command = [sys.executable, "-m", "model_exporter", "serve", "--config", str(path)]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         assert self.process.stderr is not None
         found = None

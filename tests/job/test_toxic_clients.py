@@ -4,12 +4,14 @@ import contextlib
 import http.client
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 
 from model_exporter.job.connections import MAX_CONNECTIONS, Server
 from model_exporter.job.service import Service
@@ -17,12 +19,20 @@ from model_exporter.job.service import Service
 PREDICTION = {"prediction_id": "a", "timestamp": 1, "prediction": 1}
 
 
-@pytest.fixture
-def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+@pytest.fixture(params=["http", "https"])
+def service(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Service]:
     monkeypatch.setattr(Server, "seconds", 1.0)
     model = {"name": "m", "task": "binary", "predictions": {"type": "push"}}
+    config = {"listen": "127.0.0.1:0", "poll_interval": "1h", "models": [model]}
+    client = None
+    if request.param == "https":
+        client = with_tls(tmp_path)
+        config["web_config"] = "web.yml"
+    monkeypatch.setitem(CLIENT, "context", client)
     path = tmp_path / "exporter.yml"
-    path.write_text(json.dumps({"listen": "127.0.0.1:0", "poll_interval": "1h", "models": [model]}))
+    path.write_text(json.dumps(config))
     service = Service(path)
     service.start()
     assert eventually(service.ready)
@@ -30,21 +40,59 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service
     service.stop()
 
 
+CLIENT: dict[str, ssl.SSLContext | None] = {"context": None}
+"""How the clients of the test that runs speak."""
+
+
+def with_tls(directory: Path) -> ssl.SSLContext:
+    """Write a web configuration with a certificate; return what a client trusts it by."""
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    issued.private_key_pem.write_to_path(directory / "server.key")
+    issued.cert_chain_pems[0].write_to_path(directory / "server.pem")
+    tls = {"cert_file": "server.pem", "key_file": "server.key"}
+    (directory / "web.yml").write_text(json.dumps({"tls_server_config": tls}))
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context
+
+
 def connect(service: Service) -> socket.socket:
+    client = silent(service)
+    context = CLIENT["context"]
+    return context.wrap_socket(client, server_hostname="127.0.0.1") if context else client
+
+
+def silent(service: Service) -> socket.socket:
+    """Return a connection on which nothing was said, no handshake either."""
     return socket.create_connection(("127.0.0.1", service.port), timeout=30)
+
+
+def end(client: socket.socket) -> None:
+    """Say that nothing more comes, and go on reading."""
+    if isinstance(client, ssl.SSLSocket):
+        client.settimeout(0)
+        with contextlib.suppress(OSError):  # the other side's farewell is not there yet
+            client.unwrap()
+        client.settimeout(30)
+    else:
+        client.shutdown(socket.SHUT_WR)
 
 
 def answer(client: socket.socket) -> bytes:
     """Return what the server says until it hangs up."""
     found = b""
-    with client, contextlib.suppress(ConnectionError):
+    with client, contextlib.suppress(ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
         while data := client.recv(1 << 16):
             found += data
     return found
 
 
 def scrape(service: Service) -> bytes:
-    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
+    place, context = ("127.0.0.1", service.port), CLIENT["context"]
+    connection = http.client.HTTPConnection(*place, timeout=30)
+    if context is not None:
+        connection = http.client.HTTPSConnection(*place, timeout=30, context=context)
     connection.request("GET", "/metrics")
     with contextlib.closing(connection), connection.getresponse() as response:
         assert response.status == 200
@@ -64,7 +112,7 @@ def eventually(condition) -> bool:
 
 def test_silent_clients(service: Service) -> None:
     """However many there are, a scrape is answered, and the threads have a bound."""
-    clients = [connect(service) for _ in range(3 * MAX_CONNECTIONS)]
+    clients = [silent(service) for _ in range(3 * MAX_CONNECTIONS)]
     assert b"model_exporter_build_info" in scrape(service)
     assert eventually(lambda: threads() <= MAX_CONNECTIONS)
     for client in clients:
@@ -121,7 +169,7 @@ def test_heads_that_are_none(service: Service, sent: bytes) -> None:
     client = connect(service)
     with contextlib.suppress(OSError):
         client.sendall(sent)
-        client.shutdown(socket.SHUT_WR)
+        end(client)
     found = answer(client)
     assert found == b"" or found.split()[1][:1] == b"4"
     assert b"model_exporter_build_info" in scrape(service)
@@ -150,7 +198,7 @@ def test_a_body_cut_short_is_no_push(service: Service, tmp_path: Path) -> None:
         b"POST /v1/predictions HTTP/1.1\r\nContent-Type: application/x-ndjson\r\n"
         b"Content-Length: %d\r\n\r\n" % (len(line) * 9) + line * 5
     )
-    client.shutdown(socket.SHUT_WR)
+    end(client)
     assert answer(client) == b""
     assert list(tmp_path.rglob("*.pushed/*/*")) == []
 

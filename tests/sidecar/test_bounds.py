@@ -15,12 +15,8 @@ import pytest
 from model_exporter import Baseline, ModelMonitor
 from model_exporter.cli import main
 from model_exporter.records import OTHER
-from model_exporter.sidecar.counters import (
-    MAX_CLASSES,
-    MAX_ERROR_TYPES,
-    MAX_EXTRA_COLUMNS,
-    MAX_FEATURES,
-)
+from model_exporter.sidecar.counters import MAX_FEATURES
+from model_exporter.sidecar.sections import LIMITS, Section
 from model_exporter.sidecar.versions import MAX_VERSIONS, POOLED
 
 Reader = Callable[..., Any]
@@ -35,10 +31,11 @@ def series(monitor: ModelMonitor) -> dict[str, int]:
 
 
 def exhaust(monitor: ModelMonitor, task: str) -> None:
-    """Do all that makes series: too many classes and errors, streams, batches."""
+    """Do all that makes series: too many classes and errors, measures, streams, batches."""
     monitor(batch=True)(lambda rows: [1.0] * len(rows))([{"age": None, "country": "xx"}])
     list(monitor(lambda row: iter([1.0]))({"age": 30, "country": "de"}))
     for number in range(60):
+        monitor.business(f"measure {number}")
         monitor(lambda row: 1.0)({"age": 30, "country": "de", f"x{number}": 1})
         output = 1.5 if task == "regression" else (f"class {number}", 0.5)
         monitor(lambda row, output=output: output)({"age": 30, "country": "de"})
@@ -264,10 +261,13 @@ class Flood(NamedTuple):
 
 
 FLOODS = {
-    "classes": Flood("model_predicted_class_total", "predicted_class", MAX_CLASSES, {}),
-    "errors": Flood("model_prediction_errors_total", "error_type", MAX_ERROR_TYPES, {}),
+    "classes": Flood("model_predicted_class_total", "predicted_class", LIMITS[Section.CLASSES], {}),
+    "errors": Flood("model_prediction_errors_total", "error_type", LIMITS[Section.ERROR_TYPES], {}),
     "columns": Flood(
-        "model_schema_mismatch_total", "feature", MAX_EXTRA_COLUMNS, {"reason": "extra_column"}
+        "model_schema_mismatch_total",
+        "feature",
+        LIMITS[Section.EXTRA_COLUMNS],
+        {"reason": "extra_column"},
     ),
     "categories": Flood("model_distribution_total", "bin", 2, {"feature": "country"}),
     # Each is a monitor with a thread and, if shared, a file of its own: a million take an hour.

@@ -42,7 +42,7 @@ NOT_OF = {task: {*families, *SHARED} for task, families in NOT_OF.items()}
 
 
 def with_traffic(make: Callable[..., ModelMonitor], task: str, baseline: Baseline) -> ModelMonitor:
-    """Return a monitor that has seen a row, a batch, a stream and an error."""
+    """Return a monitor that has seen a row, a batch, a stream and an error, and a sale."""
     monitor = make(baseline=baseline, version="1", event_time="at")
     predict = monitor(lambda row: OUTPUTS[task])
     predict({"age": 30, "country": "de", "at": 1_700_000_000})
@@ -61,6 +61,7 @@ def with_traffic(make: Callable[..., ModelMonitor], task: str, baseline: Baselin
 
     with pytest.raises(ValueError, match="age"):
         broken({"age": 1})
+    monitor.business("revenue_eur", 12.5)
     return monitor
 
 
@@ -151,6 +152,7 @@ def test_known_series_exist_at_zero_before_the_first_call(
     served = families(make(baseline=baseline))
     later = {
         "model_prediction_errors_total",
+        "model_business_total",
         "model_prediction_batch_rows",
         "model_prediction_time_to_first_chunk_seconds",
         "model_prediction_chunks_total",

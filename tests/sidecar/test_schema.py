@@ -10,7 +10,7 @@ import pytest
 
 from model_exporter import Baseline, ModelMonitor
 from model_exporter.records import OTHER
-from model_exporter.sidecar.counters import MAX_EXTRA_COLUMNS
+from model_exporter.sidecar.sections import LIMITS, Section
 
 FIT = {"age": 30.0, "country": "de"}
 LACKS = {"age": 30.0}
@@ -105,12 +105,12 @@ def test_without_a_baseline_there_is_no_schema(make: Callable[..., ModelMonitor]
 def test_names_are_bounded(monitor: ModelMonitor) -> None:
     """Many odd names share a series, very wide rows too, and names that are no texts."""
     predict = monitor(lambda row: 1)
-    for number in range(MAX_EXTRA_COLUMNS + 5):
+    for number in range(LIMITS[Section.EXTRA_COLUMNS] + 5):
         predict({**FIT, f"x{number}": 1})
     predict({**FIT, **{f"y{number}": 1 for number in range(1000)}})
     predict({**FIT, (1, 2): 1})
     found = mismatches(monitor)
-    assert len(found) == 2 + MAX_EXTRA_COLUMNS + 1
+    assert len(found) == 2 + LIMITS[Section.EXTRA_COLUMNS] + 1
     assert found[OTHER, "extra_column"] == 5 + 1 + 1
 
 

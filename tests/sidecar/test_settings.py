@@ -15,7 +15,6 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"name": 3}, "name=3"),
     ({"version": 3}, "version=3"),
     ({"task": "ranking"}, "'binary', 'multiclass', 'regression'"),
-    ({"task": None}, "say what the model predicts"),
     ({"baseline": 3}, "model-exporter baseline"),
     ({"registry": "x"}, "CollectorRegistry"),
     ({"classes": "ab"}, "list of classes"),

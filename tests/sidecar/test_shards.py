@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from model_exporter import Baseline, ModelMonitor
 from model_exporter.sidecar import shard_file
 from model_exporter.sidecar.clock import SYSTEM_CLOCK, Clock
-from model_exporter.sidecar.tally import Named, Tally, added
+from model_exporter.sidecar.sections import Place, Section
+from model_exporter.sidecar.tally import Tally, added
 from model_exporter.sidecar.window import EMPTY, LEVELS, Window, pooled
 
 Sample = tuple[str, tuple[tuple[str, str], ...]]
@@ -194,7 +195,7 @@ def test_a_writer_killed_within_a_write_leaves_the_counts_before(
     for cut in (changed[0] + 1, changed[changed.size // 2], changed[-1]):
         path.write_bytes(after[:cut] + before[cut:])
         record = shard_file.read(path, reader.monitor._pipeline.shards._folder.identity)
-        assert record.tally.classes == ["a", "b"]
+        assert record.tally.names[Section.CLASSES] == ["a", "b"]
     assert reader.read("model_predictions_total") == 2
 
 
@@ -334,8 +335,9 @@ def test_adding_keeps_totals_and_names(names: list[list[str]]) -> None:
     for own in names:
         array = np.zeros(3 + 5 + 2)
         array[3 : 3 + len(own)] = 1
-        tallies.append(Tally(array, own, [], window=EMPTY.with_classes(array[3:8])))
-    total = added(tallies, classes=Named(3, 8), errors=Named(8, 10))
+        tallies.append(Tally(array, {Section.CLASSES: own}, window=EMPTY.with_classes(array[3:8])))
+    places = {Section.CLASSES: Place(3, 8), Section.MEASURES: Place(8, 10)}
+    total = added(tallies, places)
     assert total.array[3:8].sum() == total.window.classes.sum() == sum(map(len, names))
-    for slot, name in enumerate(total.classes):
+    for slot, name in enumerate(total.names[Section.CLASSES]):
         assert total.array[3 + slot] == sum(name in own for own in names)

@@ -25,8 +25,8 @@ import trustme
 
 from model_exporter import ConfigError, ModelMonitor
 from model_exporter.sidecar.server import MAX_CONNECTIONS, MetricsServer
-from model_exporter.sidecar.web import ConfiguredWeb
-from model_exporter.sidecar.web_config import read
+from model_exporter.web.config import read
+from model_exporter.web.guard import ConfiguredWeb
 
 HASH = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
 REFUSED = (401, b"a user and the password are needed\n")
@@ -142,7 +142,7 @@ def test_silent_tls_clients_cost_nothing(
     file = tmp_path / "web.yml"
     file.write_text(json.dumps({"tls_server_config": TLS}))
     registry = make(task="binary").registry
-    web = ConfiguredWeb(file, registry)
+    web = ConfiguredWeb(file, report=pytest.fail)
     threads = threading.active_count()
     with MetricsServer(registry, addr="127.0.0.1", port=0, web=web, seconds=0.5) as server:
         clients = list(connect(server, 500))
@@ -229,16 +229,13 @@ def test_headers_and_rate(start: Start) -> None:
     assert [get(server)[0] for _ in range(2)] == [200, 429]
 
 
-def test_changed_files_are_read_again(
-    make: Callable[..., ModelMonitor], certificates: Certificates, tmp_path: Path
-) -> None:
+def test_changed_files_are_read_again(certificates: Certificates, tmp_path: Path) -> None:
     """A renewed certificate and a new user count from then on; a broken file changes nothing."""
     now = [0.0]
     file = tmp_path / "web.yml"
     file.write_text(json.dumps({"tls_server_config": TLS}))
-    web = ConfiguredWeb(
-        file, make(task="binary", strict=False).registry, clock=lambda: now[0]
-    )  # fmt: skip
+    refused: list[ConfigError] = []
+    web = ConfiguredWeb(file, report=refused.append, clock=lambda: now[0])
 
     def refreshed() -> ConfiguredWeb:
         now[0] += 2
@@ -250,8 +247,10 @@ def test_changed_files_are_read_again(
     certificates.issue("server", "127.0.0.1")
     after = refreshed()._config.tls
     assert after is not before
+    assert refused == []
     file.write_text("{")
     assert refreshed()._config.tls is after
+    assert len(refused) == 1
     file.write_text(json.dumps({"basic_auth_users": {"alice": HASH}}))
     refusal = refreshed().refuse({})
     assert refusal is not None

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from model_exporter.bundle import metrics_table
+from model_exporter.bundle import chart_readme, metrics_table
 from model_exporter.bundle.dashboards import DASHBOARDS
 from model_exporter.bundle.rules.files import RULE_FILES
 from model_exporter.bundle.rules.rule import render
@@ -11,19 +11,27 @@ from model_exporter.bundle.rules.rule import render
 README = Path("README.md")
 DASHBOARD_FOLDER = Path("dashboards")
 RULE_FOLDER = Path("alerting/rules")
-CHART_FILES = Path("helm/model-exporter/files")
+CHART = Path("helm/model-exporter")
+CHART_FILES = CHART / "files"
+ROLLOUTS = (
+    Path("alerting/rollouts/argo-analysis-templates.yml"),
+    Path("alerting/rollouts/flagger-metric-templates.yml"),
+)
+ALERTMANAGER = Path("alerting/alertmanager/alertmanager.yml")
 
 GENERATED = {
     DASHBOARD_FOLDER: "*.json",
     RULE_FOLDER: "*.yml",
     CHART_FILES / "dashboards": "*",
     CHART_FILES / "rules": "*",
+    CHART_FILES / "rollouts": "*",
+    CHART_FILES: "*",
 }
 """Folders that hold generated files, and which of their files are generated."""
 
 
-def rendered() -> dict[Path, str]:
-    """Return the text of every generated file, by path from the repository's root.
+def rendered(root: Path) -> dict[Path, str]:
+    """Return the text of every generated file, by path from the repository's `root`.
 
     The chart holds copies: links would break when it is packaged on some platforms.
     """
@@ -34,13 +42,29 @@ def rendered() -> dict[Path, str]:
     for name, groups in RULE_FILES.items():
         text = render(groups)
         files[RULE_FOLDER / name] = files[CHART_FILES / "rules" / name] = text
+    return files | _from_written(root)
+
+
+def _from_written(root: Path) -> dict[Path, str]:
+    """Return what is made of files that people write, as far as these are there."""
+    files = {}
+    chart, values = _read(root / CHART / "Chart.yaml"), _read(root / CHART / "values.yaml")
+    if chart is not None and values is not None:
+        files[CHART / "README.md"] = chart_readme.render(chart, values)
+    routing = _read(root / ALERTMANAGER)
+    if routing is not None:
+        files[CHART_FILES / ALERTMANAGER.name] = routing
+    for path in ROLLOUTS:
+        templates = _read(root / path)
+        if templates is not None:
+            files[CHART_FILES / "rollouts" / path.name] = templates
     return files
 
 
 def write(root: Path) -> list[Path]:
     """Write every generated file under `root`, remove orphans, and return what changed."""
     changed = []
-    for path, text in rendered().items():
+    for path, text in rendered(root).items():
         if _read(root / path) != text:
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_text(text, encoding="utf-8")
@@ -59,7 +83,7 @@ def write(root: Path) -> list[Path]:
 def check(root: Path) -> list[str]:
     """Return a line for every difference between what is generated and what lies under `root`."""
     lines = []
-    for path, text in rendered().items():
+    for path, text in rendered(root).items():
         present = _read(root / path)
         if present is None:
             lines.append(f"{path}: missing")
@@ -77,7 +101,7 @@ def _readme_differences(readme: str | None) -> list[str]:
 
 
 def _orphans(root: Path) -> list[Path]:
-    generated = rendered().keys()
+    generated = rendered(root).keys()
     present = (
         path.relative_to(root)
         for folder, pattern in GENERATED.items()

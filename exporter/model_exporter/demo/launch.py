@@ -92,7 +92,7 @@ def start_job(plan: Plan, processes: Processes) -> None:
     create_places(plan.directory)
     path = plan.directory / "exporter.yml"
     path.write_text(configuration.exporter(plan.directory, f"127.0.0.1:{plan.job_port}"), "utf-8")
-    command = [sys.executable, "-m", "model_exporter.cli", "serve", "--config", str(path)]
+    command = [sys.executable, "-m", "model_exporter", "serve", "--config", str(path)]
     child = processes.start("job", command)
     ready = answers(f"http://127.0.0.1:{plan.job_port}/-/ready")
     processes.wait_for("job", child, ready, READY_SECONDS)

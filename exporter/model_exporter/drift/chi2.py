@@ -1,7 +1,6 @@
 """Pearson's chi-squared."""
 
 import numpy as np
-from scipy.special import chdtrc
 
 from model_exporter.drift.comparison import ANY_KIND, Comparison, DriftResult, DriftStatistic
 
@@ -27,6 +26,9 @@ def chi2(comparison: Comparison) -> DriftResult | None:
     ----------
     scipy, `scipy.stats.chi2_contingency` with ``correction=False``.
     """
+    # Imported here: the base installation has no scipy, and `psi` does without.
+    from scipy.special import chdtrc
+
     table = np.stack([comparison.reference_counts, comparison.current_counts])
     table = table[:, table.any(axis=0)].astype(np.float64)
     rows = table.sum(axis=1, keepdims=True)

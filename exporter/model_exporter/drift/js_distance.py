@@ -2,8 +2,6 @@
 
 import math
 
-from scipy.special import rel_entr
-
 from model_exporter.drift.comparison import ANY_KIND, Comparison, DriftResult, DriftStatistic
 
 
@@ -26,6 +24,9 @@ def js_distance(comparison: Comparison) -> DriftResult | None:
     Endres and Schindelin, A new metric for probability distributions, IEEE Trans. Inf. Theory 49
     (2003) 1858-1860.
     """
+    # Imported here: the base installation has no scipy, and `psi` does without.
+    from scipy.special import rel_entr
+
     shares = comparison.proportions()
     if shares is None:
         return None

@@ -21,7 +21,7 @@ from model_exporter.catalogue import FAMILIES, Family
 from model_exporter.job.check import check_sources
 from model_exporter.job.config import Config
 from model_exporter.job.progress import Line, bar
-from model_exporter.job.runner import Runner
+from model_exporter.job.runners import runner_of
 from model_exporter.job.snapshot import Histogram, LabelValues, Snapshot
 
 MICROSECONDS = 1_000_000
@@ -49,6 +49,13 @@ class History:
             found = self._histograms.setdefault(name, {})
             for labels, histogram in histograms.items():
                 found.setdefault(labels, []).append((now, histogram))
+
+    def samples(self) -> Iterator[tuple[str, LabelValues, float, int]]:
+        """Yield family, labels, value and instant of every sample that is no histogram's."""
+        for name, series in self._values.items():
+            for labels, (times, points) in series.items():
+                for now, value in zip(times, points, strict=True):
+                    yield name, labels, value, now
 
     def families(self) -> Iterator[Metric]:
         """Yield the families that have samples, in the order of the catalogue."""
@@ -88,7 +95,7 @@ def backfill(
     check_sources(config)
     history, failures, done = History(), [], 0
     for model in config.models:
-        with Runner(model, state, line=line) as runner:
+        with runner_of(model, state, line=line) as runner:
             for i, now in enumerate(instants):
                 snapshot = runner.step(now) if i else runner.turn(now, final=True)
                 history.add(now, snapshot)

@@ -4,6 +4,7 @@ Done before anything is ingested: a misspelt column or a label column of another
 at start, in one line, not found out weeks later in an empty dashboard.
 """
 
+import time
 from collections.abc import Iterable
 
 import duckdb
@@ -21,8 +22,10 @@ from model_exporter.job.columns import (
     select,
 )
 from model_exporter.job.config import Config, ModelConfig
+from model_exporter.job.counters import CounterReader
 from model_exporter.job.intake import read_token
-from model_exporter.job.source_section import PUSH, SourceConfig
+from model_exporter.job.source_section import PROMETHEUS, PUSH, SourceConfig
+from model_exporter.job.sources.prometheus import Prometheus
 from model_exporter.records import Task
 
 SAMPLE_ROWS = 1_000
@@ -46,12 +49,9 @@ def check_sources(config: Config) -> list[str]:
     """
     unchecked = []
     for model in config.models:
-        pairs = [(model.predictions, prediction_columns(model))]
-        if model.labels is not None:
-            pairs.append((model.labels, label_columns(model)))
-        for source, columns in pairs:
+        for source in filter(None, (model.predictions, model.labels)):
             try:
-                _check(model, source, columns)
+                _check(model, source)
             except UnreachableError as error:
                 unchecked.append(str(error))
     return unchecked
@@ -72,9 +72,12 @@ def check_batch(columns: Iterable[Column], table: pa.Table, where: str) -> None:
             raise SchemaError(_absent(where, column.candidates[0], column.key, table))
 
 
-def _check(model: ModelConfig, source: SourceConfig, columns: Iterable[Column]) -> None:
+def _check(model: ModelConfig, source: SourceConfig) -> None:
     if source.type == PUSH:
         _check_token(source)
+        return
+    if source.type == PROMETHEUS:
+        _check_counters(model, source)
         return
     try:
         found = source.open().sample()
@@ -83,9 +86,20 @@ def _check(model: ModelConfig, source: SourceConfig, columns: Iterable[Column]) 
     if found is None:
         return
     name, table = found
+    of_labels = source is model.labels
+    columns = label_columns(model) if of_labels else prediction_columns(model)
     where = f"{source.place}: {name}"
     _check_names(model, columns, table, where)
     _check_types(model, columns, table.slice(0, SAMPLE_ROWS), where)
+
+
+def _check_counters(model: ModelConfig, source: SourceConfig) -> None:
+    """Ask once; a model that counts in other bins today may be replaced tomorrow: no refusal."""
+    assert source.prometheus is not None
+    try:
+        CounterReader(Prometheus(source.prometheus), model).check(round(time.time() * 1_000_000))
+    except SourceError as error:
+        raise UnreachableError(f"{source.place}: {error}") from error
 
 
 def _check_token(source: SourceConfig) -> None:

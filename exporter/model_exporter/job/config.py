@@ -16,8 +16,10 @@ from model_exporter.catalogue import SCORE_BY_KEY
 from model_exporter.distribution import category_text
 from model_exporter.errors import BaselineError, ConfigError
 from model_exporter.job.comparison_section import ComparisonConfig, read_comparison, read_shadow
+from model_exporter.job.counter_section import check_counted, counted_features
 from model_exporter.job.scoring import Scoring, read_scoring
 from model_exporter.job.source_section import (
+    PROMETHEUS,
     PUSH,
     SourceConfig,
     read_labels,
@@ -26,6 +28,8 @@ from model_exporter.job.source_section import (
 )
 from model_exporter.job.yaml_section import Duration, Section, read_section
 from model_exporter.records import ALL_VERSIONS, LabelPolicy, Task
+from model_exporter.tracking.source import is_mlflow, load_baseline
+from model_exporter.web.config import read as read_web_config
 
 DEFAULT_WINDOWS = ("1d", "7d", "30d")
 AUTO = "auto"
@@ -102,17 +106,20 @@ class ModelConfig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Config:
-    """The whole file."""
+    """The whole file; `web_config` is that of the port."""
 
     path: Path
     listen: tuple[str, int]
+    web_config: Path | None
     state: Path
     poll_interval: Duration
     models: tuple[ModelConfig, ...]
 
 
-def load(path: str | os.PathLike[str]) -> Config:
+def load(path: str | os.PathLike[str], *, web_config: Path | None = None) -> Config:
     """Read and check a configuration file; relative paths are relative to it.
+
+    `web_config` goes before the file's own.
 
     Raises
     ------
@@ -120,15 +127,17 @@ def load(path: str | os.PathLike[str]) -> Config:
         At the first thing that is wrong.
     """
     root = read_section(Path(path))
+    web_config, guarded = _web_config(root, web_config)
     config = Config(
         path=Path(path),
         listen=_listen(root),
+        web_config=web_config,
         state=resolve(root, root.text("state", default="./state")),
         poll_interval=root.duration("poll_interval", default="30s"),
         models=tuple(_model(s) for s in root.sections("models", example="models: [{name: churn}]")),
     )
     root.finish()
-    check_tokens(config, config.listen[0])
+    check_tokens(config, config.listen[0], guarded=guarded)
     names = [model.name for model in config.models]
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated:
@@ -136,22 +145,24 @@ def load(path: str | os.PathLike[str]) -> Config:
     return config
 
 
-def check_tokens(config: Config, host: str) -> None:
+def check_tokens(config: Config, host: str, *, guarded: bool) -> None:
     """Refuse records pushed without a token where others than this machine can push.
 
     Raises
     ------
     ConfigError
-        If `host`, the address listened on, is not this machine's own.
+        If `host`, the address listened on, is not this machine's own, and the port is not `guarded`
+        by passwords or certificates.
     """
-    if _is_loopback(host):
+    if guarded or _is_loopback(host):
         return
     for model in config.models:
         for source in (model.predictions, model.labels):
             if source is not None and source.type == PUSH and source.token_file is None:
                 raise ConfigError(
                     f"{source.place}: `push` without `token_file` while listening on {host}: "
-                    "anyone who reaches it could push; give a `token_file`, or listen on 127.0.0.1"
+                    "anyone who reaches it could push; give a `token_file`, or users in "
+                    "`web_config`, or listen on 127.0.0.1"
                 )
 
 
@@ -170,6 +181,13 @@ def _listen(root: Section) -> tuple[str, int]:
     return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104  # ":9920" means every interface
 
 
+def _web_config(root: Section, instead: Path | None) -> tuple[Path | None, bool]:
+    """Return the web configuration file, checked, and whether it keeps strangers out."""
+    text = root.text("web_config", default="", expected="the path of a web configuration file")
+    path = instead or (resolve(root, text) if text else None)
+    return path, path is not None and read_web_config(path).keeps_strangers_out
+
+
 def _model(section: Section) -> ModelConfig:
     name = section.text("name")
     task = Task(section.choice("task", [t.value for t in Task]))
@@ -182,6 +200,8 @@ def _model(section: Section) -> ModelConfig:
     maturity, maturity_coverage = _maturity(section)
     baselines = _baselines(section, task)
     source = read_predictions(predictions, task)
+    counted = source.type == PROMETHEUS
+    numeric, categorical = counted_features(baselines) if counted else ((), ())
     model = ModelConfig(
         name=name,
         task=task,
@@ -190,8 +210,8 @@ def _model(section: Section) -> ModelConfig:
         baselines=baselines,
         predictions=source,
         labels=read_labels(labels) if labels else None,
-        numeric=features.texts("numeric") if features else (),
-        categorical=features.texts("categorical") if features else (),
+        numeric=features.texts("numeric") if features else numeric,
+        categorical=features.texts("categorical") if features else categorical,
         segments=section.texts("segments"),
         windows=section.durations("windows", default=DEFAULT_WINDOWS),
         windows_by=section.choice("windows_by", WINDOWS_BY, default=WINDOWS_BY[0]),
@@ -216,6 +236,8 @@ def _model(section: Section) -> ModelConfig:
         if both:
             features.refuse(f"{sorted(both)[0]!r} is both numeric and categorical; choose one")
     section.finish()
+    if counted:
+        check_counted(section, baselines)
     _check_baselines(section, model)
     _check_ages(section, model)
     _check_retention(section, model)
@@ -278,8 +300,9 @@ def _baselines(section: Section, task: Task) -> Mapping[str, Baseline]:
     found = {}
     for version, path in given.items():
         try:
-            found[version] = Baseline.load(resolve(section, path))
-        except BaselineError as error:
+            where = path if is_mlflow(path) else resolve(section, path)
+            found[version] = load_baseline(where)
+        except (BaselineError, ConfigError) as error:
             section.refuse(str(error), key="baseline")
         if found[version].task is not task:
             section.refuse(

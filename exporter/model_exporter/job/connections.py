@@ -4,16 +4,22 @@ Each connection has a deadline, whatever its client sends or reads by then; at t
 gives way to the newest.
 """
 
+import contextlib
 import http.client
 import http.server
 import io
 import logging
 import socket
 import socketserver
+import ssl
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from typing import Any, cast
+
+from model_exporter.web.guard import ConfiguredWeb
+from model_exporter.web.response import Response
 
 MAX_CONNECTIONS = 64
 CONNECTION_SECONDS = 30.0
@@ -34,11 +40,23 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     request_queue_size = 128
     seconds = CONNECTION_SECONDS
 
-    def __init__(self, address: tuple[str, int], handler: type["Handler"]) -> None:
+    def __init__(
+        self, address: tuple[str, int], handler: type["Handler"], *, web: ConfiguredWeb | None
+    ) -> None:
+        self.web = web
         self._open: dict[socket.socket, float] = {}  # the oldest first
         self._lock = threading.Lock()
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, handler)
+
+    def get_request(self) -> tuple[Any, Any]:
+        """Accept a client; the handshake of TLS is left to its own thread."""
+        client, address = super().get_request()
+        if self.web is not None:
+            self.web.refresh()
+        if self.web is not None and self.web.tls is not None:
+            client = self.web.tls.wrapped(client)
+        return client, address
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Answer in a thread of its own; make room for it first."""
@@ -52,6 +70,11 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         """Close a connection that was answered, or could not be."""
         with self._lock:
             self._open.pop(request, None)
+        if isinstance(request, ssl.SSLSocket):
+            # Send close_notify, by which a client knows that nobody cut the response short.
+            with contextlib.suppress(OSError, ValueError):
+                request.settimeout(0)
+                request.unwrap()
         super().shutdown_request(request)
 
     def service_actions(self) -> None:
@@ -76,10 +99,9 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     def _hang_up(self, request: socket.socket) -> None:
         """Wake the thread that waits for the client; it closes the socket."""
         del self._open[request]
-        try:
-            request.shutdown(socket.SHUT_RDWR)
-        except OSError:  # gone already
-            return
+        with contextlib.suppress(OSError):  # gone already
+            # The plain one, for that of TLS would take the other thread's encryption away.
+            socket.socket.shutdown(request, socket.SHUT_RDWR)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -95,8 +117,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
     unread = 0
     """Bytes of the body that nobody has read."""
 
+    server: Server
+
     def setup(self) -> None:
-        """Bound the head."""
+        """Shake hands where TLS is spoken, and bound the head."""
+        web = self.server.web
+        if isinstance(self.request, ssl.SSLSocket):
+            self.request.settimeout(self.timeout)
+            self.request.do_handshake()
+            if web is not None and web.tls is not None:
+                web.tls.check_client(self.request)
         super().setup()
         self._body = self.rfile
         self.rfile = cast(io.BufferedReader, _Head(self._body))
@@ -105,6 +135,34 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Answer one request; the next one makes a connection of its own."""
         self.handle_one_request()
         self._drain()
+
+    def parse_request(self) -> bool:
+        """Read the head; answer who may not ask at all, and return whether there is more to do."""
+        if not super().parse_request():
+            return False
+        length = self.headers.get("Content-Length", "") if self.command == "POST" else ""
+        self.unread = int(length) if length.isdecimal() and len(length) < 19 else 0
+        refusal = self.refusal()
+        if refusal is None:
+            return True
+        self.send_response(int(refusal.status.split()[0]))
+        self._send(refusal.headers, refusal.body)
+        return False
+
+    def refusal(self) -> Response | None:
+        """Return the answer to who may not ask, or None."""
+        web = self.server.web
+        return None if web is None else web.refuse(self.lower_headers())
+
+    def lower_headers(self) -> dict[str, str]:
+        """Return the headers, their names in lower case."""
+        return {name.lower(): value for name, value in self.headers.items()}
+
+    def end_headers(self) -> None:
+        """Add those that every answer has."""
+        for name, value in self.server.web.headers if self.server.web else ():
+            self.send_header(name, value)
+        super().end_headers()
 
     def read_body(self, length: int) -> bytes:
         """Return the whole body; raise ConnectionError if the client goes before its end."""
@@ -123,11 +181,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
     ) -> None:
         """Send a response; of the headers' names, ``_`` is a hyphen."""
         self.send_response(status)
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        for name, value in {"Content-Type": content_type, **named}.items():
+        named = [(name.replace("_", "-"), value) for name, value in headers.items()]
+        length = ("Content-Length", str(len(body)))
+        self._send([("Content-Type", content_type), *named, length], body)
+
+    def _send(self, headers: Iterable[tuple[str, str]], body: bytes) -> None:
+        for name, value in (*headers, ("Connection", "close")):
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
@@ -137,7 +197,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _drain(self) -> None:
         left = min(self.unread, DRAIN_BYTES)
-        if left:
+        if left and not isinstance(self.connection, ssl.SSLSocket):
             self.connection.shutdown(socket.SHUT_WR)
         while left > 0:
             read = len(self._body.read1(min(left, 1 << 16)))

@@ -10,6 +10,7 @@ from model_exporter.drift import Comparison
 from model_exporter.job.columns import binary_classes, known_classes, score_classes
 from model_exporter.job.config import ModelConfig
 from model_exporter.job.losses import exact
+from model_exporter.job.source_section import PROMETHEUS
 from model_exporter.job.totals import Totals
 from model_exporter.records import OTHER, Task
 from model_exporter.scores.statistics import (
@@ -96,6 +97,12 @@ def unseen(totals: Totals, feature: str, distribution: CategoricalDistribution) 
     """Return rows whose category the reference has not."""
     known = {"", *distribution.categories}
     return sum(n for key, n in totals.keys("feature", feature).items() if key not in known)
+
+
+def captured(totals: Totals, feature: str, model: ModelConfig) -> int:
+    """Return values of a feature that were seen, missing ones included: one a row of a log."""
+    counted = model.predictions.type == PROMETHEUS
+    return totals.count("values", feature) if counted else totals.count("predictions")
 
 
 def missing(totals: Totals, feature: str, *, numeric: bool) -> int:

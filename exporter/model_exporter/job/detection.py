@@ -21,7 +21,7 @@ def subjects(model: ModelConfig) -> list[tuple[str, str]]:
         *((Subject.FEATURE, name) for name in feature_names(model)),
         (Subject.PREDICTION, ""),
         *((Subject.SCORE, name) for name in score_classes(model)),
-        (Subject.LABEL, ""),
+        *([(Subject.LABEL, "")] if model.labels else []),
     ]
 
 

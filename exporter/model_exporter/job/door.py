@@ -46,16 +46,18 @@ class Door:
 
     @contextlib.contextmanager
     def entered(
-        self, source: str, headers: Mapping[str, str]
+        self, source: str, headers: Mapping[str, str], *, stranger: bool = False
     ) -> Iterator[tuple[list[Intake], int]]:
         """Check who knocks; provide the intakes open to them and the length of the body.
+
+        To a `stranger`, whom the port has not asked for a password, only a token opens.
 
         Raises
         ------
         PushError
             If they may not come in, or not now.
         """
-        intakes = self._open_to(source, headers.get("authorization", ""))
+        intakes = self._open_to(source, headers.get("authorization", ""), stranger=stranger)
         length = check_head(headers)
         if not self._slots.acquire(timeout=WAIT_SECONDS):
             raise PushError(429, f"{MAX_PUSHES} pushes at once are under way", retry=True)
@@ -83,7 +85,7 @@ class Door:
         answer = {"accepted": sum(map(len, by_intake.values()))}
         return answer | ({"invalid": sum(n for *_, n in checked)} if lenient else {})
 
-    def _open_to(self, source: str, authorization: str) -> list[Intake]:
+    def _open_to(self, source: str, authorization: str, *, stranger: bool) -> list[Intake]:
         if self._intakes is None:
             raise PushError(503, "starting; push again", retry=True)
         known = [intake for intake in self._intakes if intake.source.name == source]
@@ -91,7 +93,8 @@ class Door:
             raise PushError(404, f"no model takes pushed {source}; set `{source}.type: push`")
         scheme, _, token = authorization.partition(" ")
         given = token.strip().encode("latin-1", "replace") if scheme.lower() == "bearer" else b""
-        found = [intake for intake in known if intake.admits(given)]
+        guarded = [i for i in known if i.source.token_file is not None or not stranger]
+        found = [intake for intake in guarded if intake.admits(given)]
         if not found:
             raise PushError(401, "expected Authorization: Bearer and the token of `token_file`")
         return found

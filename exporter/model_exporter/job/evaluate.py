@@ -1,22 +1,17 @@
 """From the store to a snapshot: every number the job serves about a model, as of one instant."""
 
+import functools
 from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from model_exporter.catalogue import SCORE_BY_KEY, SCORES, ScoreFamily
-from model_exporter.distribution import CategoricalDistribution, NumericDistribution
-from model_exporter.drift import STATISTICS
 from model_exporter.job import decode
 from model_exporter.job.cohorts import Estimates, cohorts_of, put_cohort
-from model_exporter.job.columns import feature_names
 from model_exporter.job.config import Expectation, ModelConfig
 from model_exporter.job.custom_scores import put_custom_score_errors, put_custom_scores
 from model_exporter.job.delays import put_delays
-from model_exporter.job.detection import put_verdict, subjects, window_significance
+from model_exporter.job.drift import put_drift
 from model_exporter.job.estimate import put_estimates
 from model_exporter.job.ledger import put_ledger
 from model_exporter.job.maturity import maturity_of
@@ -29,7 +24,7 @@ from model_exporter.job.totals import Group, Totals
 from model_exporter.job.values import read_values
 from model_exporter.job.versions import compare_versions
 from model_exporter.job.windows import WindowReader, WindowTotals, windows_of
-from model_exporter.records import Estimate, Subject, Task
+from model_exporter.records import Estimate, Task
 from model_exporter.scores import SCORES as SCORE_FUNCTIONS
 from model_exporter.scores.statistics import Statistics
 
@@ -103,7 +98,8 @@ def evaluate(reader: WindowReader, kept: Kept | None = None) -> Snapshot:
         if _is_due(window, kept.windows.get(window.text)):
             part = Snapshot()
             put_estimates(part, store, window, served=snapshot)
-            _drift(part, store, window)
+            values = functools.partial(read_values, store, window.interval)
+            put_drift(part, model, window, values)
             put_ranking(part, store, window)
             put_custom_scores(part, store, window, kept.errors)
             kept.windows[window.text] = FromRows(window.interval[1], window.rows, part)
@@ -243,73 +239,3 @@ def _baseline_quality(snapshot: Snapshot, model: ModelConfig, versions: Iterable
             found = baseline.quality.get(family.name, {}) if baseline else {}
             for extra, estimate in found.items():
                 snapshot.put(family.baseline, (model.name, version, *extra), estimate.value)
-
-
-def _drift(snapshot: Snapshot, store: Store, window: WindowTotals) -> None:
-    """Compare each version, and all together, with the baseline; whole model only."""
-    model = store.model
-    for group, totals in window.groups.items():
-        rows = totals.count("predictions")
-        if group.segment or not rows:
-            continue
-        _missing(snapshot, model, window.text, group.version, totals, rows)
-        if model.baseline(group.version) is not None:
-            values = read_values(store, window.interval, group.version, rows)
-            _drift_of(snapshot, model, window, group.version, totals, values)
-
-
-def _missing(
-    snapshot: Snapshot, model: ModelConfig, window: str, version: str, totals: Totals, rows: int
-) -> None:
-    for name in feature_names(model):
-        count = decode.missing(totals, name, numeric=name in model.numeric)
-        snapshot.put("model_missing_ratio", (model.name, version, window, name), count / rows)
-
-
-def _drift_of(
-    snapshot: Snapshot,
-    model: ModelConfig,
-    window: WindowTotals,
-    version: str,
-    totals: Totals,
-    values: dict[tuple[str, str], NDArray[np.float64]],
-) -> None:
-    baseline = model.baseline(version)
-    assert baseline is not None
-    level = window_significance(model, baseline, window)
-    for subject, feature in subjects(model):
-        distribution = baseline.distribution(subject, feature)
-        if distribution is None:
-            continue
-        labels = (model.name, version, window.text, subject, feature)
-        known = values.get((subject, feature), np.empty(0))
-        compared = decode.comparison(subject, feature, totals, distribution, known)
-        rows = int(compared.current_counts.sum())
-        snapshot.put("model_drift_rows", labels, rows)
-        put_verdict(snapshot, model, labels, baseline=baseline, compared=compared, level=level)
-        for statistic in STATISTICS:
-            result = statistic.compute(compared) if distribution.kind in statistic.kinds else None
-            if result is None:
-                continue
-            snapshot.put(statistic.name, labels, result.value)
-            if statistic.p_value_name and result.p_value is not None:
-                snapshot.put(statistic.p_value_name, labels, result.p_value)
-        if subject == Subject.FEATURE and rows:
-            place = (model.name, version, window.text, feature)
-            _quality_of(snapshot, place, totals, distribution, rows)
-
-
-def _quality_of(
-    snapshot: Snapshot,
-    labels: tuple[str, str, str, str],
-    totals: Totals,
-    distribution: NumericDistribution | CategoricalDistribution,
-    rows: int,
-) -> None:
-    feature = labels[-1]
-    if isinstance(distribution, CategoricalDistribution):
-        count = decode.unseen(totals, feature, distribution)
-        snapshot.put("model_unseen_ratio", labels, count / rows)
-    elif ranged := totals.count("ranged", feature):
-        count = totals.count("out_of_range", feature)
-        snapshot.put("model_out_of_range_ratio", labels, count / ranged)

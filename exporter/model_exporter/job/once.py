@@ -8,7 +8,7 @@ from model_exporter.job.check import check_sources
 from model_exporter.job.collector import exposition
 from model_exporter.job.config import Config
 from model_exporter.job.progress import Line
-from model_exporter.job.runner import Runner
+from model_exporter.job.runners import runner_of
 from model_exporter.job.snapshot import Snapshot
 
 
@@ -18,13 +18,21 @@ def once(config: Config, *, now: int, line: Line | None = None) -> tuple[str, li
     The text depends on the records and on `now` only: not on when, how often, in what order or in
     which files they were read. `line` shows how far the reading has come.
     """
+    snapshots, failures = evaluated(config, now=now, line=line)
+    return exposition(snapshots), failures
+
+
+def evaluated(
+    config: Config, *, now: int, line: Line | None = None
+) -> tuple[list[Snapshot], list[str]]:
+    """Return what the exposition is made of, and what could not be read."""
     check_sources(config)
     snapshots, failures = [build_info()], []
     for model in config.models:
-        with Runner(model, config.state, line=line) as runner:
+        with runner_of(model, config.state, line=line) as runner:
             snapshots.append(runner.turn(now, final=True))
             failures += runner.failures
-    return exposition(snapshots), failures
+    return snapshots, failures
 
 
 def build_info() -> Snapshot:

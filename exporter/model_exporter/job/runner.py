@@ -15,6 +15,7 @@ from model_exporter.job.check import check_batch
 from model_exporter.job.columns import label_columns, prediction_columns
 from model_exporter.job.config import ModelConfig
 from model_exporter.job.evaluate import Kept, evaluate
+from model_exporter.job.maturity import maturity_of
 from model_exporter.job.progress import Line, Progress
 from model_exporter.job.reading import Reading
 from model_exporter.job.snapshot import Snapshot
@@ -22,7 +23,7 @@ from model_exporter.job.source_section import PUSH, SourceConfig
 from model_exporter.job.sources import READERS, Batch, Source
 from model_exporter.job.sources.spool import Spool
 from model_exporter.job.store import Store
-from model_exporter.job.windows import WindowReader
+from model_exporter.job.windows import WindowReader, WindowTotals, windows_of
 
 TOGETHER_ROWS = 1_000_000
 """A transaction costs the same for one row as for many: small files are taken in together."""
@@ -166,7 +167,7 @@ class Runner:
             if batch.file in refused:
                 continue
             try:
-                if config.type not in ("json", "jsonl") and batch.table.num_rows:
+                if config.type not in ("json", "jsonl", "kafka") and batch.table.num_rows:
                     check_batch(columns, batch.table, batch.file)
             except SchemaError as error:
                 if config.type not in READERS:
@@ -182,6 +183,12 @@ class Runner:
         self._store.advance(now)
         self._store.compact()
         return evaluate(self._windows)
+
+    def totals(self) -> list[WindowTotals]:
+        """Return the totals of the windows as of the last turn."""
+        store = self._store
+        windows = windows_of(self.model, store.now, maturity=maturity_of(store))
+        return list(self._windows.read(windows))
 
     def _read_all(self, now: int, *, final: bool) -> None:
         """Read all sources at once, and take in what each brings: those that were quick first."""

@@ -55,7 +55,7 @@ def read_scoring(section: Section, task: Task, *, lists: bool) -> Scoring:
     """Read the keys of a model that ask for further measures; `lists` where requests are known."""
     return Scoring(
         thresholds=_thresholds(section, task),
-        values=_values(section, task),
+        values=read_values(section, task),
         top_k=_top_k(section, task, lists=lists),
         functions=_functions(section),
     )
@@ -87,7 +87,8 @@ def _ratio(section: Section, key: str, text: str) -> float:
     return value
 
 
-def _values(section: Section, task: Task) -> Mapping[tuple[str, str], float]:
+def read_values(section: Section, task: Task) -> Mapping[tuple[str, str], float]:
+    """Read what a row is worth, by label and predicted class, from the key `value`."""
     values = section.section("value")
     if values is None:
         return {}

@@ -11,6 +11,8 @@ from model_exporter.job.door import PATHS, RETRY_SECONDS, Door
 from model_exporter.job.page import Page
 from model_exporter.job.push_body import PushError
 from model_exporter.job.redaction import redact
+from model_exporter.web.guard import ConfiguredWeb
+from model_exporter.web.response import Response
 
 INDEX = b"""<!doctype html><title>model-exporter</title><h1>model-exporter</h1>
 <p><a href="/metrics">metrics</a> <a href="/-/healthy">healthy</a> <a href="/-/ready">ready</a>
@@ -37,9 +39,11 @@ class Endpoints:
 class JobServer:
     """Serves the endpoints from threads of its own until closed."""
 
-    def __init__(self, address: tuple[str, int], endpoints: Endpoints) -> None:
+    def __init__(
+        self, address: tuple[str, int], endpoints: Endpoints, *, web: ConfiguredWeb | None = None
+    ) -> None:
         handler = type("Handler", (_Handler,), {"endpoints": endpoints})
-        self._server = Server(address, handler)
+        self._server = Server(address, handler, web=web)
         self._thread = threading.Thread(
             target=self._server.serve_forever, name="model-exporter-http", daemon=True
         )
@@ -61,6 +65,8 @@ class JobServer:
 
 class _Handler(Handler):
     endpoints: Endpoints
+    stranger = False
+    """Whether a token is to stand for the password that the port asks for."""
 
     def do_GET(self) -> None:  # noqa: N802  # the standard library's name
         path = self.path.partition("?")[0]
@@ -82,8 +88,6 @@ class _Handler(Handler):
 
     def do_POST(self) -> None:  # noqa: N802  # the standard library's name
         path, _, query = self.path.partition("?")
-        length = self.headers.get("Content-Length", "")
-        self.unread = int(length) if length.isdecimal() and len(length) < 19 else 0
         if path in PATHS:
             self._push(PATHS[path], query)
         elif path == "/-/reload":
@@ -96,11 +100,21 @@ class _Handler(Handler):
 
     do_PATCH = do_DELETE = do_OPTIONS = do_PUT  # noqa: N815  # the standard library's names
 
+    def refusal(self) -> Response | None:
+        """Return the answer to who may not ask; a token of a source stands for a user."""
+        web, headers = self.server.web, self.lower_headers()
+        if web is None:
+            return None
+        scheme = headers.get("authorization", "").partition(" ")[0]
+        pushed = self.command == "POST" and self.path.partition("?")[0] in PATHS
+        self.stranger = web.has_users and pushed and scheme.lower() == "bearer"
+        return web.refuse(headers, by_token=self.stranger)
+
     def _push(self, source: str, query: str) -> None:
         door = self.endpoints.door
-        headers = {name.lower(): value for name, value in self.headers.items()}
+        headers = self.lower_headers()
         try:
-            with door.entered(source, headers) as (intakes, length):
+            with door.entered(source, headers, stranger=self.stranger) as (intakes, length):
                 body = self.read_body(length)
                 answer = door.take(intakes, query, headers, body)
         except PushError as error:

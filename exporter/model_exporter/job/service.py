@@ -14,6 +14,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from model_exporter.errors import ConfigError
 from model_exporter.job.check import check_sources
 from model_exporter.job.collector import SnapshotCollector
 from model_exporter.job.config import Config, check_tokens, load
@@ -21,9 +22,11 @@ from model_exporter.job.door import Door
 from model_exporter.job.intake import Intake
 from model_exporter.job.once import build_info
 from model_exporter.job.page import Page
-from model_exporter.job.runner import Runner, Stopped
+from model_exporter.job.runner import Stopped
+from model_exporter.job.runners import AnyRunner, runner_of
 from model_exporter.job.server import Endpoints, JobServer
 from model_exporter.job.snapshot import Snapshot
+from model_exporter.web.guard import ConfiguredWeb
 
 PATIENCE_SECONDS = 5.0
 """A turn takes rows in for as long as the poll interval, and at least this long, before it goes on
@@ -38,11 +41,19 @@ logger = logging.getLogger("model_exporter")
 class Service:
     """Runs every model of a configuration file until stopped.
 
-    `clock` returns Unix time in seconds; a demo or a test may have it run faster.
+    `clock` returns Unix time in seconds; a demo or a test may have it run faster. `web_config` is
+    the web configuration file of the port, before that of the configuration.
     """
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        web_config: Path | None = None,
+    ) -> None:
         self._path = path
+        self._web_config = web_config
         self._clock = clock
         self._collector = SnapshotCollector()
         self._registry = CollectorRegistry(auto_describe=False)
@@ -53,9 +64,10 @@ class Service:
         self._publishing = threading.Lock()
         self._reloading = threading.Lock()
         self._stopped = False
-        self._config = _checked(path)
+        self._config = _checked(path, web_config)
         self._listen = self._config.listen
         self._workers: list[_Worker] = []
+        self._web: ConfiguredWeb | None = None
         self._server: JobServer | None = None
         self._status(loaded=True)
 
@@ -68,9 +80,12 @@ class Service:
     def start(self) -> None:
         """Bind the port and start evaluating."""
         endpoints = Endpoints(self._page, ready=self.ready, reload=self.reload, door=self._door)
-        self._server = JobServer(self._listen, endpoints)
+        path = self._config.web_config
+        self._web = None if path is None else ConfiguredWeb(path, report=_web_refused)
+        self._server = JobServer(self._listen, endpoints, web=self._web)
         self._start_workers()
-        where = f"http://{self._config.listen[0]}:{self.port}/metrics"
+        scheme = "https" if self._web is not None and self._web.tls is not None else "http"
+        where = f"{scheme}://{self._config.listen[0]}:{self.port}/metrics"
         logger.info("serving on %s", where, extra={"event": "serving"})
 
     def stop(self) -> None:
@@ -94,12 +109,14 @@ class Service:
         Raises
         ------
         ModelExporterError
-            If it is refused; the old one stays. `listen` takes effect at the next start.
+            If it is refused; the old one stays. `listen` and `web_config` take effect at the next
+            start.
         """
         with self._reloading:
             try:
-                config = _checked(self._path)
-                check_tokens(config, self._listen[0])
+                config = _checked(self._path, self._web_config)
+                guarded = self._web is not None and self._web.keeps_strangers_out
+                check_tokens(config, self._listen[0], guarded=guarded)
             except Exception:
                 self._status(loaded=False)
                 raise
@@ -128,10 +145,10 @@ class Service:
         patience = max(interval, PATIENCE_SECONDS)
         stack = ExitStack()
         with stack:  # a state directory in use must not leave the others locked
-            runners = [
-                stack.enter_context(Runner(model, self._config.state, patience=patience))
-                for model in self._config.models
-            ]
+            runners: list[AnyRunner] = []
+            for model in self._config.models:
+                runners.append(runner_of(model, self._config.state, patience=patience))
+                stack.enter_context(runners[-1])
             stack.pop_all()
         self._workers = [_Worker(r, interval, self._clock, self._publish) for r in runners]
         for worker in self._workers:
@@ -164,7 +181,7 @@ class _Worker:
 
     def __init__(
         self,
-        runner: Runner,
+        runner: AnyRunner,
         interval: float,
         clock: Callable[[], float],
         publish: Callable[[str, Snapshot], None],
@@ -215,14 +232,19 @@ class _Worker:
         return False
 
 
-def _intakes(runner: Runner) -> Iterator[Intake]:
+def _intakes(runner: AnyRunner) -> Iterator[Intake]:
     for source in (runner.model.predictions, runner.model.labels):
         if source is not None and source.name in runner.spools:
             yield Intake(runner.model, source, runner.spools[source.name])
 
 
-def _checked(path: Path) -> Config:
-    config = load(path)
+def _web_refused(error: ConfigError) -> None:
+    extra = {"event": "reload_refused"}
+    logger.error("the old web configuration stays: %s", error, extra=extra)
+
+
+def _checked(path: Path, web_config: Path | None) -> Config:
+    config = load(path, web_config=web_config)
     for problem in check_sources(config):
         logger.warning("not checked: %s", problem)
     return config

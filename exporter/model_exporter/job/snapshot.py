@@ -1,5 +1,6 @@
 """What one evaluation found: plain data that the collector renders, and never computes."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 LabelValues = tuple[str, ...]
@@ -27,6 +28,12 @@ class Snapshot:
     def put_histogram(self, name: str, labels: LabelValues, histogram: Histogram) -> None:
         """Set one histogram."""
         self.histograms.setdefault(name, {})[labels] = histogram
+
+    def samples(self, now: int) -> Iterator[tuple[str, LabelValues, float, int]]:
+        """Yield family, labels, value and instant of every sample that is no histogram's."""
+        for name, values in self.values.items():
+            for labels, value in values.items():
+                yield name, labels, value, now
 
     def merge(self, other: "Snapshot") -> None:
         """Take over the samples of another snapshot."""

@@ -10,6 +10,7 @@ from model_exporter.errors import SourceError
 from model_exporter.job.scoring import read_quantiles
 from model_exporter.job.sources import SOURCES, Source
 from model_exporter.job.sources.presets import PRESETS, opener
+from model_exporter.job.sources.prometheus import PrometheusOptions, take_prometheus
 from model_exporter.job.yaml_section import Section
 from model_exporter.records import Task
 
@@ -22,6 +23,7 @@ PREDICTION_COLUMNS = {
 }
 LABEL_COLUMNS = {"id": "prediction_id", "label": "label", "timestamp": "label_timestamp"}
 PUSH = "push"
+PROMETHEUS = "prometheus"
 SPOOL_BYTES = 256 << 20
 """Of pushed records that wait to be taken in, at most, for one source."""
 MIN_SPOOL_BYTES = 32 << 20
@@ -36,7 +38,7 @@ class SourceConfig:
     to those of the source, `scores` a class to the column of its probability, `quantiles` a level
     to that of the predicted quantile, `business` a measure to that of its amount. Columns in
     `optional` were not named by the user and may be absent. `token_file` and `spool_bytes` are of
-    what is pushed.
+    what is pushed, `prometheus` is of counters, which hold no records to open.
     """
 
     name: str
@@ -50,10 +52,13 @@ class SourceConfig:
     place: str
     token_file: Path | None = None
     spool_bytes: int = SPOOL_BYTES
+    prometheus: PrometheusOptions | None = None
 
 
 def read_predictions(section: Section, task: Task) -> SourceConfig:
     """Take the section of predictions."""
+    if section.value("type", default=None) == PROMETHEUS:
+        return _counters(section)
     columns = section.section("columns")
     if columns and "scores" in columns and task is not Task.MULTICLASS:
         columns.refuse("`scores` is for multiclass models; name one `score` column", key="scores")
@@ -77,9 +82,9 @@ def _source(
     defaults = {**defaults, **getattr(preset, name)}
     named = {key: columns.text(key, default=d) if columns else d for key, d in defaults.items()}
     scores = columns.mapping("scores") if columns else {}
-    kind = section.choice("type", (*SOURCES, PUSH))
-    pushed = kind == PUSH
     predictions = name == "predictions"
+    kind = section.choice("type", (*SOURCES, PUSH, *([PROMETHEUS] if predictions else [])))
+    pushed = kind == PUSH
     if columns and predictions and "group" in columns:
         named["group"] = columns.text("group")
     source = SourceConfig(
@@ -98,6 +103,28 @@ def _source(
         columns.finish()
     section.finish()
     return source
+
+
+def _counters(section: Section) -> SourceConfig:
+    """Take a section of predictions that are read as counters, not one by one."""
+    source = SourceConfig(
+        name="predictions",
+        type=section.text("type"),
+        open=_counters_only,
+        columns={},
+        scores={},
+        quantiles={},
+        business={},
+        optional=frozenset(),
+        place=f"{section.path}:{section.line}: {section.key}",
+        prometheus=take_prometheus(section),
+    )
+    section.finish()
+    return source
+
+
+def _counters_only() -> Source:
+    raise SourceError("counters hold no records; `CounterReader` reads them")
 
 
 def _pushed_only() -> Source:

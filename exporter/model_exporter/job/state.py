@@ -185,5 +185,6 @@ def _where(version: Any, hour: Any) -> Iterator[str]:
 
 
 def _repeated(store: _Scratch) -> list[str]:
-    count = store.query("SELECT count(*) - count(DISTINCT key) FROM prediction")[0][0]
+    one = f"row({tables.identity(store.model)})"
+    count = store.query(f"SELECT count(*) - count(DISTINCT {one}) FROM prediction")[0][0]
     return [f"prediction: {count} ids more than once"] if count else []

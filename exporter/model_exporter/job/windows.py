@@ -89,7 +89,7 @@ class WindowReader:
         self._add_ends(found, intervals)
         self._rank(found, intervals)
         for text, interval in intervals.items():
-            yield WindowTotals(text, interval, _pool(found[text], self.store.model))
+            yield WindowTotals(text, interval, pool(found[text], self.store.model))
 
     def _update(self, hours: Mapping[str, Interval]) -> None:
         """Bring the sums of whole hours up to date, or make them."""
@@ -196,7 +196,7 @@ def _ends(interval: Interval) -> list[Interval]:
     return [part for part in ((start, first * HOUR), (last * HOUR, end)) if part[0] < part[1]]
 
 
-def _pool(groups: Groups, model: ModelConfig) -> Groups:
+def pool(groups: Groups, model: ModelConfig) -> Groups:
     """Pool rare segment values, then versions; there is always a total of the whole model.
 
     Versions that shadow each other are not pooled: every id would count several times.

@@ -3,17 +3,12 @@
 import os
 from collections.abc import Callable, Mapping
 
-from prometheus_client import CollectorRegistry
-
+from model_exporter.sidecar.adopted import Adopted
 from model_exporter.sidecar.faults import Stage
-from model_exporter.sidecar.pipeline import Pipeline
 
 
-class BatchJob:
+class BatchJob(Adopted):
     """The part of a monitor that hands its metrics over."""
-
-    registry: CollectorRegistry
-    _pipeline: Pipeline
 
     def push(
         self,

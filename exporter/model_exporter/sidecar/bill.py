@@ -9,13 +9,11 @@ from model_exporter.records import Subject, Task
 from model_exporter.sidecar.arguments import number
 from model_exporter.sidecar.columns import REASONS
 from model_exporter.sidecar.counters import (
-    MAX_CLASSES,
-    MAX_ERROR_TYPES,
-    MAX_EXTRA_COLUMNS,
     Subjects,
 )
 from model_exporter.sidecar.faults import DropReason, Stage
 from model_exporter.sidecar.monitor import ModelMonitor
+from model_exporter.sidecar.sections import LIMITS, Section
 from model_exporter.sidecar.settings import BATCH_BUCKETS, SCORE_BUCKETS, Settings
 from model_exporter.sidecar.window import LEVELS
 
@@ -62,7 +60,7 @@ Part = Callable[[Settings, Subjects], dict[str, int]]
 def _calls(settings: Settings, _: Subjects) -> dict[str, int]:
     latency = _histogram(settings.latency_buckets)
     return {
-        "model_prediction_errors_total": MAX_ERROR_TYPES + 1,  # and `__other__`
+        "model_prediction_errors_total": LIMITS[Section.ERROR_TYPES] + 1,  # and `__other__`
         "model_prediction_latency_seconds": latency,
         "model_prediction_time_to_first_chunk_seconds": latency,
         "model_prediction_batch_rows": _histogram(BATCH_BUCKETS),
@@ -71,13 +69,14 @@ def _calls(settings: Settings, _: Subjects) -> dict[str, int]:
 
 def _outputs(settings: Settings, _: Subjects) -> dict[str, int]:
     regression = settings.task is Task.REGRESSION
-    classes = 0 if regression else MAX_CLASSES + 1
+    classes = 0 if regression else LIMITS[Section.CLASSES] + 1
     return {
         "model_prediction_score": 0 if regression else _histogram(SCORE_BUCKETS),
         "model_prediction_value": _histogram(settings.value_buckets) if regression else 0,
         "model_predicted_class_total": classes,
         "model_predicted_class_ratio": classes,
         "model_prediction_quantile": len(LEVELS),
+        "model_business_total": LIMITS[Section.MEASURES] + 1,
     }
 
 
@@ -92,7 +91,7 @@ def _features(settings: Settings, subjects: Subjects) -> dict[str, int]:
         "model_feature_values_total": features + declared + bool(subjects.uncounted),
         "model_feature_missing_total": features + declared,
         "model_feature_invalid_total": features * (len(REASONS) - 1) + len(subjects.checks),
-        "model_schema_mismatch_total": features and features + MAX_EXTRA_COLUMNS + 1,
+        "model_schema_mismatch_total": features and features + LIMITS[Section.EXTRA_COLUMNS] + 1,
     }
 
 

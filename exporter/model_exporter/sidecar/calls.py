@@ -216,6 +216,13 @@ class BatchSteps:
             self._faults.error(Stage.PREDICTION_ID, error)
             return None
 
+    def log(self, call: BatchCall) -> None:
+        """Record rows with their outputs that no call of a function gave."""
+        call.end, call.latency = self._pipeline.settings.clock.monotonic_ns(), None
+        self._complete(call)
+        if self._pipeline.recorder.admit(call.rows):
+            self._pipeline.recorder.batches.append(call)
+
     def finish(self, call: BatchCall, start: int, end: int, result: Any) -> None:
         """Record a call that ended."""
         recorder = self._pipeline.recorder
@@ -239,6 +246,10 @@ class BatchSteps:
         except Exception as error:
             self._faults.error(Stage.OUTPUT, error)
             call.rows, call.output = call.captured, None
+        self._complete(call)
+
+    def _complete(self, call: BatchCall) -> None:
+        """See to it that the log has an id and the features of each row, or none of them."""
         if call.ids is not None and len(call.ids) != call.rows:
             call.ids = None
             self._faults.error(

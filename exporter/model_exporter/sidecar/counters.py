@@ -19,14 +19,11 @@ from model_exporter.sidecar.columns import (
 )
 from model_exporter.sidecar.constraints import Check, Checked
 from model_exporter.sidecar.faults import DropReason, Stage
-from model_exporter.sidecar.labels import Names
 from model_exporter.sidecar.numeric import NumericFeatures
+from model_exporter.sidecar.sections import LIMITS, Floats, Place, Section
 from model_exporter.sidecar.settings import BATCH_BUCKETS, SCORE_BUCKETS, Settings
-from model_exporter.sidecar.tally import GREATEST, Floats, Named
+from model_exporter.sidecar.tally import GREATEST
 
-MAX_CLASSES = 50
-MAX_ERROR_TYPES = 20
-MAX_EXTRA_COLUMNS = 20
 MAX_FEATURES = 200
 """Features of a baseline that are counted: at ten bins a feature, some 5,000 series."""
 GRID = 2.0**-20
@@ -34,6 +31,9 @@ GRID = 2.0**-20
 rows, scores, or the size of a regression's greatest bucket. Multiples of a power of two add
 without rounding, in whatever order processes come and go; a sum that fell by its last bit would
 look like a restart, and `rate()` would count it all again."""
+
+MEASURE_GRID = 2.0**-10
+"""The same for the amounts of the business: a thousandth, exact in sums up to 8e12."""
 
 
 class Subjects:
@@ -157,10 +157,8 @@ class Counters:
         Faults, in the order of `DropReason` and `Stage`.
     features, declared
         By feature: those with bins, and those with a constraint only.
-    extra
-        Rows with a column that was not expected.
-    named_classes, named_errors, named_extra
-        Where `classes`, `errors` and `extra` are in the array.
+    named, places
+        By section: its counts, and where they are in the array.
     """
 
     def __init__(self, settings: Settings, subjects: Subjects, array: Floats | None = None) -> None:
@@ -175,9 +173,9 @@ class Counters:
             *map(Histogram.size, (settings.latency_buckets, BATCH_BUCKETS, output)),
         ]
         sizes += [Histogram.size(settings.latency_buckets), 1]
-        names = len(sizes)
-        sizes += [Names(limit=MAX_CLASSES).size, Names(limit=MAX_ERROR_TYPES).size]
-        sizes += [Names(limit=MAX_EXTRA_COLUMNS).size, len(DropReason), len(Stage)]
+        first = len(sizes)
+        sizes += [LIMITS[section] + 1 for section in Section]  # and `OTHER`
+        sizes += [len(DropReason), len(Stage)]
         declared = tuple(name for name in subjects.checks if name not in features)
         sizes += [FeatureCounts.SIZE] * len((*features, *declared))
         sizes += [len(bins.names) for bins in subjects.bins.values()]
@@ -193,10 +191,11 @@ class Counters:
         self.output = Histogram(output, next(views))
         self.first_chunk = Histogram(settings.latency_buckets, next(views))
         self.chunks = next(views)
-        self.classes, self.errors, self.extra = next(views), next(views), next(views)
-        self.named_classes = Named(ends[names - 1], ends[names])
-        self.named_errors = Named(ends[names], ends[names + 1])
-        self.named_extra = Named(ends[names + 1], ends[names + 2])
+        self.named = {section: next(views) for section in Section}
+        self.places = {
+            section: Place(*ends[place : place + 2])
+            for place, section in enumerate(Section, start=first - 1)
+        }
         self.dropped, self.internal_errors = next(views), next(views)
         self.features = {feature: FeatureCounts(next(views)) for feature in features}
         self.declared = {feature: FeatureCounts(next(views)) for feature in declared}
@@ -219,8 +218,10 @@ class Counters:
         place.invalid[CONSTRAINT] += found.broken
 
     def on_grid(self, array: Floats) -> Floats:
-        """Return counts with the sums of histograms rounded down to `GRID`."""
+        """Return counts with the sums of histograms and amounts rounded down to `GRID`."""
         units = np.array([1.0, 1.0, 2.0 ** math.floor(math.log2(self._unit or 1.0)), 1.0])
         array = array.copy()
         array[self._sums] -= np.mod(array[self._sums], GRID * units)
+        measures = array[slice(*self.places[Section.MEASURES])]
+        measures -= np.mod(measures, MEASURE_GRID)
         return array

@@ -19,7 +19,7 @@ from model_exporter.sidecar.gather import encoded
 LABEL = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*")
 PUSHGATEWAY = "a Pushgateway, such as http://pushgateway:9091"
 ANSWER_BYTES = 200
-"""How much of a Pushgateway's complaint is quoted."""
+"""How much of a receiver's complaint is quoted."""
 
 
 def text(registry: CollectorRegistry) -> bytes:
@@ -51,20 +51,28 @@ def push(
         method="PUT",
         headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, **authorization},
     )
+    send(request, receiver=f"the Pushgateway at {address}", timeout=timeout)
+
+
+def send(request: urllib.request.Request, *, receiver: str, timeout: float) -> None:
+    """Send a request; `receiver` names its place without a password.
+
+    Raises
+    ------
+    DeliveryError
+        If the receiver cannot be reached or does not take it.
+    """
     try:
         with urllib.request.urlopen(request, timeout=timeout) as response:  # noqa: S310
             response.read(ANSWER_BYTES)
     except urllib.error.HTTPError as error:
         with error:
             said = error.read(ANSWER_BYTES).decode("utf-8", "replace").strip()
-        raise DeliveryError(
-            f"the Pushgateway at {address} answered {error.code} {error.reason}: {said}"
-        ) from None
+        raise DeliveryError(f"{receiver} answered {error.code} {error.reason}: {said}") from None
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise DeliveryError(
-            f"the Pushgateway at {address} cannot be reached ({reason}); is it up, and is this "
-            "its address?"
+            f"{receiver} cannot be reached ({reason}); is it up, and is this its address?"
         ) from None
 
 

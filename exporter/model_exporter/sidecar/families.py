@@ -8,15 +8,13 @@ from prometheus_client.utils import floatToGoString
 from model_exporter.records import OTHER, InvalidReason, Subject, Task
 from model_exporter.sidecar.columns import REASONS
 from model_exporter.sidecar.counters import (
-    MAX_CLASSES,
-    MAX_ERROR_TYPES,
-    MAX_EXTRA_COLUMNS,
     Counters,
     Histogram,
 )
 from model_exporter.sidecar.faults import DropReason, Stage
 from model_exporter.sidecar.pipeline import Pipeline
 from model_exporter.sidecar.schema import mismatches
+from model_exporter.sidecar.sections import LIMITS, Section, SlotNames
 from model_exporter.sidecar.window import LEVELS
 
 Sample = tuple[str, dict[str, str], float]
@@ -41,9 +39,7 @@ class Reading:
         self.shared = None if pipeline.shards is None else pipeline.shards.sum(tally)
         tally = tally if self.shared is None else self.shared.tally
         self.window = tally.window
-        self.class_items = _slots(tally.classes, MAX_CLASSES)
-        self.error_items = _slots(tally.errors, MAX_ERROR_TYPES)
-        self.extra_items = _slots(tally.extra, MAX_EXTRA_COLUMNS)
+        self.items = {section: _slots(tally.names, section) for section in Section}
         self.in_progress = tally.in_progress
         self.subjects = fold.subjects
         self.counters = Counters(settings, fold.subjects, tally.array)
@@ -54,8 +50,9 @@ class Reading:
         pipeline.exemplars.arm()
 
 
-def _slots(names: list[str], limit: int) -> list[tuple[str, int]]:
-    return [*((name, slot) for slot, name in enumerate(names)), (OTHER, limit)]
+def _slots(names: SlotNames, section: Section) -> list[tuple[str, int]]:
+    taken = enumerate(names.get(section, ()))
+    return [*((name, slot) for slot, name in taken), (OTHER, LIMITS[section])]
 
 
 def _info(reading: Reading) -> Iterable[Sample]:
@@ -68,7 +65,7 @@ def _requests(reading: Reading) -> Iterable[Sample]:
 
 
 def _errors(reading: Reading) -> Iterable[Sample]:
-    return _named("error_type", reading.error_items, reading.counters.errors)
+    return _named("error_type", reading, Section.ERROR_TYPES)
 
 
 def _predictions(reading: Reading) -> Iterable[Sample]:
@@ -105,7 +102,7 @@ def _value(reading: Reading) -> Iterable[Sample]:
 
 
 def _predicted_class(reading: Reading) -> Iterable[Sample]:
-    return _named("predicted_class", reading.class_items, reading.counters.classes, zeros=True)
+    return _named("predicted_class", reading, Section.CLASSES, zeros=True)
 
 
 def _mean(reading: Reading) -> Iterable[Sample]:
@@ -128,8 +125,9 @@ def _class_ratio(reading: Reading) -> Iterable[Sample]:
     counts = reading.window.classes
     total = counts.sum()
     if total:
-        for _, labels, count in _named("predicted_class", reading.class_items, counts, zeros=True):
-            yield "", labels, count / total
+        for name, slot in reading.items[Section.CLASSES]:
+            if counts[slot] or name != OTHER:
+                yield "", {"predicted_class": name}, counts[slot] / total
 
 
 def _distribution(reading: Reading) -> Iterable[Sample]:
@@ -178,8 +176,13 @@ def _feature_invalid(reading: Reading) -> Iterable[Sample]:
 
 
 def _schema_mismatch(reading: Reading) -> Iterable[Sample]:
-    for name, reason, count in mismatches(reading.counters, dict(reading.extra_items)):
+    extra = dict(reading.items[Section.EXTRA_COLUMNS])
+    for name, reason, count in mismatches(reading.counters, extra):
         yield "_total", {"feature": name, "reason": reason.value}, count
+
+
+def _business(reading: Reading) -> Iterable[Sample]:
+    return _named("measure", reading, Section.MEASURES, zeros=True)
 
 
 def _last_prediction(reading: Reading) -> Iterable[Sample]:
@@ -223,10 +226,11 @@ def _bin(subject: Subject, feature: str, name: str) -> dict[str, str]:
 
 
 def _named(
-    label: str, items: Iterable[tuple[str, int]], counts: np.ndarray, *, zeros: bool = False
+    label: str, reading: Reading, section: Section, *, zeros: bool = False
 ) -> Iterable[Sample]:
     """Return one sample a name; of zero only with `zeros`, and never for `OTHER`."""
-    for name, slot in items:
+    counts = reading.counters.named[section]
+    for name, slot in reading.items[section]:
         if counts[slot] or (zeros and name != OTHER):
             yield "_total", {label: name}, float(counts[slot])
 
@@ -270,6 +274,7 @@ SAMPLES: dict[str, Callable[[Reading], Iterable[Sample]]] = {
     "model_feature_missing_total": _feature_missing,
     "model_feature_invalid_total": _feature_invalid,
     "model_schema_mismatch_total": _schema_mismatch,
+    "model_business_total": _business,
     "model_last_prediction_timestamp_seconds": _last_prediction,
     "model_input_timestamp_seconds": _input_timestamp,
     "model_exporter_dropped_total": _dropped,

@@ -39,6 +39,7 @@ class Stage(enum.StrEnum):
     PREDICTION_ID = "prediction_id"
     EVENT_TIME = "event_time"
     RECORD = "record"
+    BUSINESS = "business"
     FOLD = "fold"
     LOG = "log"
     COLLECT = "collect"

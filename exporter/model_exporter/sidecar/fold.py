@@ -11,11 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_exporter.records import Subject, Task
+from model_exporter.sidecar import business
 from model_exporter.sidecar.columns import BLOCK, Column, ColumnCounts, numbers
 from model_exporter.sidecar.counters import (
-    MAX_CLASSES,
-    MAX_ERROR_TYPES,
-    MAX_EXTRA_COLUMNS,
     Counters,
     Subjects,
 )
@@ -25,6 +23,7 @@ from model_exporter.sidecar.labels import Lookup, Names
 from model_exporter.sidecar.outputs import OutputReader, Outputs
 from model_exporter.sidecar.recorder import FIXED, PACKED, BatchCall, Recorder
 from model_exporter.sidecar.schema import Shape, count_shapes
+from model_exporter.sidecar.sections import LIMITS, Floats, Section
 from model_exporter.sidecar.settings import Settings
 from model_exporter.sidecar.tally import Tally
 from model_exporter.sidecar.window import Digest, Window
@@ -74,10 +73,10 @@ class Fold:
         self.settings = settings
         self.subjects = subjects
         self._class_name = settings.class_namer()
-        known = (self._class_name(text) or "" for text in settings.classes[:MAX_CLASSES])
-        self.classes = Names(known, limit=MAX_CLASSES)
-        self.error_types = Names(limit=MAX_ERROR_TYPES)
-        self.extra_columns = Names(limit=MAX_EXTRA_COLUMNS)
+        self.names = {section: Names(limit=limit) for section, limit in LIMITS.items()}
+        limit = LIMITS[Section.CLASSES]
+        known = (self._class_name(text) or "" for text in settings.classes[:limit])
+        self.names[Section.CLASSES] = Names(known, limit=limit)
         self.window = Window(settings.window_rows, settings.window_ns)
         self.counters = Counters(settings, self.subjects)
         self.lock = threading.RLock()
@@ -101,9 +100,8 @@ class Fold:
         self.lock = threading.RLock()
         self._flushing = False
         self.counters.array[:] = 0
-        self.classes.reset()
-        self.error_types.reset()
-        self.extra_columns.reset()
+        for names in self.names.values():
+            names.reset()
         self.window.reset()
         self._slots = Lookup(self._class_slot)
 
@@ -128,6 +126,9 @@ class Fold:
         shapes = self._recorder.take_shapes()
         if shapes:
             self._guard(self._count_shapes, [Shape(*s) for s in Counter(shapes).items()])
+        amounts = self._recorder.take_amounts()
+        if amounts:
+            self._guard(business.count, amounts, *self._section(Section.MEASURES))
         if failures:
             self._guard(self._fold_failures, failures, offset)
         steps = [(self._fold_rows, rows), (self._fold_packed, packed)]
@@ -146,18 +147,19 @@ class Fold:
             self.counters.internal_errors[:] = list(self._faults.errors.values())
             return Tally(
                 self.counters.array.copy(),
-                self.classes.taken,
-                self.error_types.taken,
+                {section: names.taken for section, names in self.names.items()},
                 in_progress=self._recorder.in_progress,
                 window=self.digest() if window is None else window,
-                extra=self.extra_columns.taken,
             )
 
     def digest(self, *, limit: int | None = None) -> Digest:
         """Return the window's statistics by now; `limit` bounds the values that stand for it."""
         with self.lock:
             now = self.settings.clock.monotonic_ns()
-            return self.window.digest(now, self.classes.size, limit=limit)
+            return self.window.digest(now, self.names[Section.CLASSES].size, limit=limit)
+
+    def _section(self, section: Section) -> tuple[Names, Floats]:
+        return self.names[section], self.counters.named[section]
 
     def _guard(self, step: Callable[..., None], *arguments: Any) -> None:
         try:
@@ -168,13 +170,15 @@ class Fold:
     def _fold_failures(self, flat: list[Any], offset: int) -> None:
         latency = numbers(flat[1::3]).array
         self._count_calls(max(flat[0::3]) + offset, latency)
+        names, counts = self._section(Section.ERROR_TYPES)
         for name in flat[2::3]:
             if name:  # KeyboardInterrupt and the like are no errors of the model
-                self.counters.errors[self.error_types.slot(name)] += 1
+                counts[names.slot(name)] += 1
 
     def _count_shapes(self, shapes: Iterable[Shape]) -> None:
         columns = frozenset(self.settings.columns)
-        count_shapes(shapes, self.counters, columns=columns, extra=self.extra_columns)
+        extra = self.names[Section.EXTRA_COLUMNS]
+        count_shapes(shapes, self.counters, columns=columns, extra=extra)
 
     def _fold_streams(self, flat: list[Any]) -> None:
         first = numbers(flat[0::2]).array
@@ -213,9 +217,12 @@ class Fold:
         self._add_features(self.subjects.numeric.count_matrix(matrix), self.counters)
 
     def _fold_batch(self, batch: BatchCall, offset: int) -> None:
-        self._count_calls(batch.end + offset, np.array([batch.latency], dtype=np.float64))
+        if batch.latency is None:
+            self.counters.last_ns[0] = batch.end + offset
+        else:
+            self._count_calls(batch.end + offset, np.array([batch.latency], dtype=np.float64))
+            self.counters.batch_rows.add(np.array([batch.rows], dtype=np.float64))
         self.counters.rows += batch.rows
-        self.counters.batch_rows.add(np.array([batch.rows], dtype=np.float64))
         if batch.counts is not None:
             self.counters.add(batch.counts)
         self._guard(self._count_shapes, batch.shapes)
@@ -276,8 +283,8 @@ class Fold:
         else:
             valid = (values >= 0) & (values <= 1)
             slots = np.array(self._slots(outputs.classes or ()), dtype=np.int64)
-            classes = np.bincount(slots[slots != NO_CLASS], minlength=self.classes.size)
-            self.counters.classes += classes
+            names, counts = self._section(Section.CLASSES)
+            counts += np.bincount(slots[slots != NO_CLASS], minlength=names.size)
         self.counters.output.add(values[valid])
         self.window.add(ends.astype(np.float64), np.where(valid, values, math.nan), slots)
         for key, column in self._output_columns(outputs):
@@ -295,7 +302,7 @@ class Fold:
 
     def _class_slot(self, value: Any) -> int:
         text = self._class_name(value)
-        return NO_CLASS if text is None else self.classes.slot(text)
+        return NO_CLASS if text is None else self.names[Section.CLASSES].slot(text)
 
 
 def _whole(column: Sequence[int]) -> NDArray[np.int64]:

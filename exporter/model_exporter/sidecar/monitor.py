@@ -8,12 +8,15 @@ from prometheus_client import CollectorRegistry
 
 from model_exporter.baseline import Baseline
 from model_exporter.errors import ConfigError
+from model_exporter.records import Task
 from model_exporter.sidecar import settings as checks
 from model_exporter.sidecar.arguments import buckets, names, number, text
 from model_exporter.sidecar.batch_job import BatchJob
+from model_exporter.sidecar.business import record
 from model_exporter.sidecar.clock import SYSTEM_CLOCK, Clock
 from model_exporter.sidecar.collector import collector_of
 from model_exporter.sidecar.constraints import Constraint, read_constraints
+from model_exporter.sidecar.evaluating import Evaluating
 from model_exporter.sidecar.log_settings import read_log
 from model_exporter.sidecar.predicting import Predicting
 from model_exporter.sidecar.serving import Serving
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from model_exporter.sidecar.bill import SeriesEstimate
 
 
-class ModelMonitor(Predicting, Serving, BatchJob):
+class ModelMonitor(Predicting, Serving, BatchJob, Evaluating):
     """Monitors the predict function of one version of a model.
 
     Parameters
@@ -30,9 +33,11 @@ class ModelMonitor(Predicting, Serving, BatchJob):
     name, version
         The labels `model_name` and `model_version` of every metric.
     task
-        ``"binary"``, ``"multiclass"`` or ``"regression"``; by default that of the baseline.
+        ``"binary"``, ``"multiclass"`` or ``"regression"``; by default that of the baseline. Where
+        only `log_predictions` is used, the first of them tell.
     baseline
-        A `Baseline` or the path of its file. Turns on drift and data quality.
+        A `Baseline`, the path of its file, or its address in MLflow such as
+        ``"models:/churn@champion"``. Turns on drift and data quality.
     log
         Directory of the prediction log, for the exporter job, or the URL of the job's receiver
         (``"http://exporter:9920/v1/predictions"``); None writes none.
@@ -85,6 +90,10 @@ class ModelMonitor(Predicting, Serving, BatchJob):
         Without one they wait in memory, 16 MiB at most.
     log_token_file
         Of a log that goes to a URL: a file with the bearer token, read anew for every request.
+    evaluation_rows
+        Predictions of `log_predictions` kept in memory for `calculate_metric` at most.
+    alertmanager
+        Address of the Alertmanager that `send_alert` sends to.
     strict
         Raise errors inside telemetry to the caller; for tests only.
     clock
@@ -146,11 +155,13 @@ class ModelMonitor(Predicting, Serving, BatchJob):
         log_budget_bytes: int = 2**30,
         log_spool: str | os.PathLike[str] | None = None,
         log_token_file: str | os.PathLike[str] | None = None,
+        evaluation_rows: int = 1_000_000,
+        alertmanager: str = "http://127.0.0.1:9093",
         strict: bool = False,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         reference = checks.read_baseline(baseline)
-        kind = checks.read_task(task, reference)
+        kind = checks.read_task(task, reference, threshold=threshold)
         self.registry = CollectorRegistry() if registry is None else registry
         if not hasattr(self.registry, "register"):
             raise ConfigError(
@@ -162,10 +173,10 @@ class ModelMonitor(Predicting, Serving, BatchJob):
             threshold, kind, classes=known, positive_label=positive
         )
         column, self._event_time = checks.read_event_time(event_time)
-        settings = checks.Settings(
+        self._settings = checks.Settings(
             name=text("name", name, empty=False),
             version=text("version", version),
-            task=kind,
+            task=kind or Task.MULTICLASS,  # until `log_predictions` tells
             baseline=reference,
             classes=known,
             positive_label=positive,
@@ -195,7 +206,11 @@ class ModelMonitor(Predicting, Serving, BatchJob):
             negative=negative,
         )
         self._collector = collector_of(self.registry)
-        self._pipeline = self._collector.adopt(settings)
+        self._adopted = None
+        if kind is not None:
+            self._adopt(kind)
+        self._evaluation_rows = int(number("evaluation_rows", evaluation_rows, least=1))
+        self._alertmanager = text("alertmanager", alertmanager, empty=False)
         self._servers = []
         self._tracking = {}
 
@@ -205,9 +220,32 @@ class ModelMonitor(Predicting, Serving, BatchJob):
 
         return estimated(self._pipeline.settings, self._pipeline.fold.subjects)
 
+    def business(self, measure: str, amount: float = 1.0) -> None:
+        """Count what the business counts, for this model version: `model_business_total`.
+
+        Parameters
+        ----------
+        measure
+            What is counted, with its unit in the name: ``"revenue_eur"``, ``"claims_avoided"``.
+            A model has at most 20 measures: more share the measure ``__other__``.
+        amount
+            Finite and not negative, for counters only rise: what is lost is a measure of its own.
+            Anything else is counted in `model_exporter_internal_errors_total`, and no more.
+
+        Examples
+        --------
+        >>> with ModelMonitor("churn", task="binary") as monitor:
+        ...     monitor.business("revenue_eur", 12.5)
+        ...     monitor.registry.get_sample_value("model_business_total",
+        ...         {"model_name": "churn", "model_version": "", "measure": "revenue_eur"})
+        12.5
+        """
+        record(self._pipeline.recorder, measure, amount)
+
     def flush(self) -> None:
         """Count what was recorded so far, and hand it to the log; scrapes do so by themselves."""
-        self._pipeline.flush()
+        if self._adopted is not None:
+            self._adopted.flush()
 
     def close(self) -> None:
         """Stop servers, write the log and end threads; happens at exit by itself.
@@ -217,7 +255,8 @@ class ModelMonitor(Predicting, Serving, BatchJob):
         for server in self._servers:
             server.close()
         self._servers.clear()
-        self._pipeline.close()
+        if self._adopted is not None:
+            self._adopted.close()
 
     def __enter__(self) -> Self:
         return self

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from model_exporter.errors import ConfigError
+from model_exporter.sidecar.adopted import Adopted
 from model_exporter.sidecar.arguments import number
 from model_exporter.sidecar.capture import Hook, Hooks, checked_hooks
-from model_exporter.sidecar.pipeline import Pipeline
 from model_exporter.sidecar.wrap import Steps, wrap
 
 if TYPE_CHECKING:
@@ -15,10 +15,9 @@ if TYPE_CHECKING:
 F = TypeVar("F")
 
 
-class Predicting:
+class Predicting(Adopted):
     """The part of a monitor that measures predictions."""
 
-    _pipeline: Pipeline
     _event_time: Hook | None
     _tracking: dict[bool, Steps]
 

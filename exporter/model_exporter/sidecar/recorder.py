@@ -33,6 +33,8 @@ class BatchCall:
         A flat array to add to that of `Counters`; None without a baseline.
     shapes
         Names of the columns of rows that were given by name, where there is a baseline.
+    latency
+        Nanoseconds; None of rows that did not come by a call.
     log_columns
         Columns for the log; None where nothing can be logged.
     """
@@ -50,7 +52,8 @@ class BatchCall:
     )
 
     def __init__(self) -> None:
-        self.end = self.latency = self.rows = self.captured = 0
+        self.end = self.rows = self.captured = 0
+        self.latency: int | None = 0
         self.output: Any = None
         self.ids: list[str | None] | None = None
         self.counts: Any = None
@@ -84,6 +87,8 @@ class Recorder:
         Flat: nanoseconds to the first chunk (NaN without one) and chunks, for each ended stream.
     shapes
         Names of the columns of each row that has others than the baseline.
+    amounts
+        Flat: measure and amount, of what the business counts.
     calls
         One item for each call in progress, and for each in `packed`, whose items go together with
         them: to take one away in the call would cost as much as a clock reading.
@@ -98,6 +103,7 @@ class Recorder:
         "_hard",
         "_relief",
         "_soft",
+        "amounts",
         "batches",
         "calls",
         "failures",
@@ -123,6 +129,7 @@ class Recorder:
         self.batches: list[BatchCall] = []
         self.streams: list[Any] = []
         self.shapes: list[Any] = []
+        self.amounts: list[Any] = []
         self.calls: list[None] = []
         self._hard = max(values, width)
         # Up to here a call looks at one buffer only, and there are two.
@@ -149,7 +156,7 @@ class Recorder:
         """
         pending = sum(batch.rows for batch in self.batches) if self.batches else 0
         pending += len(self.packed) // PACKED * self.width
-        filled = len(self.rows) + len(self.failures) + pending
+        filled = len(self.rows) + len(self.failures) + len(self.amounts) + pending
         if filled >= self._relief and self.relieve():
             filled = 0
         if filled < self._hard:
@@ -189,6 +196,15 @@ class Recorder:
         if len(self.shapes) < SOFT_VALUES:  # each flush empties it, and comes much earlier
             self.shapes.append(names)
 
+    def amount(self, measure: str, amount: float) -> None:
+        """Record an amount of what the business counts."""
+        if len(self.amounts) < self.limit or self.admit():
+            self.amounts.extend((measure, amount))
+
+    def take_amounts(self) -> list[Any]:
+        """Take the amounts recorded so far; one thread at a time."""
+        return _take(self.amounts)
+
     def take_shapes(self) -> list[Any]:
         """Take the names recorded so far; one thread at a time."""
         return _take(self.shapes)
@@ -218,7 +234,7 @@ class Recorder:
     def reset(self) -> None:
         """Forget everything."""
         calls = (self.rows, self.packed, self.failures, self.batches, self.streams, self.calls)
-        for buffer in (*calls, self.shapes):
+        for buffer in (*calls, self.shapes, self.amounts):
             buffer.clear()
         self.ask_always()
 

@@ -13,6 +13,7 @@ import numpy as np
 from model_exporter.records import OTHER, MismatchReason
 from model_exporter.sidecar.counters import Counters
 from model_exporter.sidecar.labels import Names
+from model_exporter.sidecar.sections import Section
 
 WIDE = 100
 """Names beyond those that are captured of which a row's shape still tells each."""
@@ -61,7 +62,7 @@ def count_shapes(
                 counts.absent += rows
         for name in present - columns:
             text = name if isinstance(name, str) else type(name).__name__
-            counters.extra[extra.slot(text)] += rows
+            counters.named[Section.EXTRA_COLUMNS][extra.slot(text)] += rows
 
 
 def mismatches(
@@ -70,6 +71,7 @@ def mismatches(
     """Return name, reason and count; what may lack is known and told at zero."""
     for feature, counts in counters.features.items():
         yield feature, MismatchReason.MISSING_COLUMN, counts.absent[0]
+    found = counters.named[Section.EXTRA_COLUMNS]
     for name, slot in extra.items():
-        if counters.extra[slot]:
-            yield name, MismatchReason.EXTRA_COLUMN, counters.extra[slot]
+        if found[slot]:
+            yield name, MismatchReason.EXTRA_COLUMN, found[slot]

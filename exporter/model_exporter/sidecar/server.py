@@ -10,7 +10,7 @@ import selectors
 import socket
 import threading
 import time
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from prometheus_client import CollectorRegistry
 
@@ -18,6 +18,9 @@ from model_exporter.errors import ConfigError
 from model_exporter.sidecar import fork
 from model_exporter.sidecar.connection import DONE, Connection
 from model_exporter.sidecar.site import Guard, Site
+
+if TYPE_CHECKING:
+    from model_exporter.web.config import Tls
 
 MAX_CONNECTIONS = 64
 CONNECTION_SECONDS = 10.0
@@ -28,13 +31,14 @@ ACCEPT_PAUSE_SECONDS = 0.1
 
 
 class Web(Guard, Protocol):
-    """What a web configuration file asks of the server, see `web.WebConfig`."""
+    """What a web configuration file asks of the server, see `web.guard.ConfiguredWeb`."""
+
+    @property
+    def tls(self) -> "Tls | None":
+        """TLS as configured."""
 
     def refresh(self) -> None:
         """Read what changed on disk since."""
-
-    def connection(self, client: socket.socket, deadline: float) -> Connection:
-        """Return a client's connection, with TLS if so configured."""
 
 
 class MetricsServer:
@@ -142,7 +146,11 @@ class MetricsServer:
         if self._web is None:
             return Connection(client, deadline)
         self._web.refresh()
-        return self._web.connection(client, deadline)
+        if self._web.tls is None:
+            return Connection(client, deadline)
+        from model_exporter.sidecar.tls import TlsConnection  # imports stay light
+
+        return TlsConnection(client, deadline, self._web.tls)
 
     def _advance(self, connection: Connection) -> None:
         if self._connections.get(connection.socket.fileno()) is not connection:

@@ -1,23 +1,21 @@
 """How a monitor serves its metrics: by a server of its own, in an application, in a registry."""
 
+import functools
 import os
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry
 from prometheus_client.registry import Collector
 
-from model_exporter.sidecar.collector import ModelCollector
+from model_exporter.sidecar.adopted import Adopted
 
 if TYPE_CHECKING:
     from model_exporter.sidecar.exposition import App, AsgiApp
     from model_exporter.sidecar.server import MetricsServer
 
 
-class Serving:
+class Serving(Adopted):
     """The part of a monitor that is scraped."""
 
-    registry: CollectorRegistry
-    _collector: ModelCollector
     _servers: "list[MetricsServer]"
 
     def start_metrics_server(
@@ -43,9 +41,11 @@ class Serving:
 
         web = None
         if web_config is not None:
-            from model_exporter.sidecar.web import ConfiguredWeb  # so does TLS
+            from model_exporter.sidecar.site import report_quietly
+            from model_exporter.web.guard import ConfiguredWeb  # so does TLS
 
-            web = ConfiguredWeb(web_config, self.registry)
+            report = functools.partial(report_quietly, self.registry)
+            web = ConfiguredWeb(web_config, report=report)
         server = MetricsServer(self.registry, addr=addr, port=port, web=web)
         self._servers.append(server)
         return server

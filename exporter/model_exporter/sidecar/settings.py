@@ -94,21 +94,23 @@ class Settings(NamedTuple):
 
 
 def read_baseline(value: object) -> Baseline | None:
-    """Load a baseline where a path is given."""
+    """Load a baseline where a path, or an address of MLflow's, is given."""
     if value is None or isinstance(value, Baseline):
         return value
     if isinstance(value, (str, os.PathLike)):
-        return Baseline.load(value)
+        from model_exporter.tracking.source import load_baseline
+
+        return load_baseline(value)
     raise ConfigError(
-        f"baseline={value!r}: expected a path or a Baseline; make a file with "
-        "`model-exporter baseline` or an object with Baseline.from_table"
+        f"baseline={value!r}: expected a path, an address of MLflow's or a Baseline; make a file "
+        "with `model-exporter baseline` or an object with Baseline.from_table"
     )
 
 
-def read_task(value: object, baseline: Baseline | None) -> Task:
-    """Check the task, by default that of the baseline."""
-    if value is None and baseline is not None:
-        return baseline.task
+def read_task(value: object, baseline: Baseline | None, *, threshold: object) -> Task | None:
+    """Check the task, by default that of the baseline, or binary with a threshold, or open."""
+    if value is None:
+        return baseline.task if baseline else None if threshold is None else Task.BINARY
     if value not in tuple(Task):
         expected = ", ".join(repr(str(task)) for task in Task)
         raise ConfigError(
@@ -123,7 +125,7 @@ def read_task(value: object, baseline: Baseline | None) -> Task:
     return task
 
 
-def read_classes(value: object, task: Task, baseline: Baseline | None) -> tuple[str, ...]:
+def read_classes(value: object, task: Task | None, baseline: Baseline | None) -> tuple[str, ...]:
     """Check the known classes, by default those of the baseline."""
     if not isinstance(value, Iterable) or isinstance(value, str):
         raise ConfigError(f"classes={value!r}: expected a list of classes, such as ['no', 'yes']")
@@ -148,7 +150,7 @@ def read_positive_label(value: object, baseline: Baseline | None) -> str:
 
 
 def read_threshold(
-    value: object, task: Task, *, classes: tuple[str, ...], positive_label: str
+    value: object, task: Task | None, *, classes: tuple[str, ...], positive_label: str
 ) -> tuple[float | None, str]:
     """Check the threshold; with it, return the class of what is below."""
     if value is None:

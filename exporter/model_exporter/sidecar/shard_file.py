@@ -27,11 +27,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from model_exporter.sidecar.sections import Section
 from model_exporter.sidecar.tally import Tally
 from model_exporter.sidecar.window import Digest
 
 MAGIC = b"MODELSHD"
-FORMAT = 2
+FORMAT = 3
 HEAD = struct.Struct("<8sIIII")
 SLOT = struct.Struct("<QII")
 META = struct.Struct("<I")
@@ -89,9 +90,7 @@ def encode(tally: Tally, folded: tuple[str, ...] = ()) -> bytes:
     """Return a tally as a payload."""
     window = tally.window
     meta = {
-        "classes": tally.classes,
-        "errors": tally.errors,
-        "extra": tally.extra,
+        "names": dict(tally.names),
         "in_progress": tally.in_progress,
         "window": [window.rows, window.mean, window.squares],
         "sizes": [tally.array.size, window.classes.size, window.values.size],
@@ -111,8 +110,8 @@ def decode(payload: bytes) -> tuple[Tally, tuple[str, ...]]:
     rows, mean, squares = meta["window"]
     weights = np.full(values.size, rows / max(values.size, 1))
     window = Digest(rows, mean, squares, values, weights, classes)
-    names = (meta["classes"], meta["errors"])
-    tally = Tally(array, *names, meta["in_progress"], window, meta["extra"])
+    names = {Section(section): names for section, names in meta["names"].items()}
+    tally = Tally(array, names, meta["in_progress"], window)
     return tally, tuple(meta["folded"])
 
 

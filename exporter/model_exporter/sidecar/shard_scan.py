@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from model_exporter.sidecar import shard_dir, shard_file
+from model_exporter.sidecar.sections import Places, SlotNames, granted
 from model_exporter.sidecar.shard_file import Record, SkipReason, UnusableError
-from model_exporter.sidecar.tally import Named, Tally, added, granted
+from model_exporter.sidecar.tally import Tally, added
 
 SCANS = 50
 """Tries to read all files without a fold in between."""
@@ -55,8 +56,8 @@ class Folder:
         What the heads of the files say.
     size
         Length of the flat array.
-    classes, errors
-        The sections of it whose slots have names.
+    places
+        Where the sections whose slots have names are in it.
     """
 
     def __init__(
@@ -67,42 +68,32 @@ class Folder:
         stem: str,
         identity: bytes,
         size: int,
-        classes: Named,
-        errors: Named,
-        extra: Named,
+        places: Places,
     ) -> None:
         self.directory = directory
         self.identity = identity
         self.stem = stem
         self.lock = shard_dir.Lock(directory)
-        self.nothing = Record(0, Tally(np.zeros(size), [], []))
+        self.nothing = Record(0, Tally(np.zeros(size), granted([], places)))
         self.archive = directory / f"{stem}{shard_dir.ARCHIVE}"
         self._model = model
-        self._classes = classes
-        self._errors = errors
-        self._extra = extra
+        self._places = places
 
     def added(self, tallies: list[Tally]) -> Tally:
         """Return the sum of tallies."""
-        return added(tallies, classes=self._classes, errors=self._errors, extra=self._extra)
+        return added(tallies, self._places)
 
-    def names(self, scan: Scan, own: Tally) -> tuple[list[str], list[str], list[str]]:
-        """Return the classes, errors and columns that get a series: the archive's first.
+    def names(self, scan: Scan, own: Tally) -> SlotNames:
+        """Return the names that get a series: the archive's first.
 
         What an archive has once named keeps its series, whichever process asks: otherwise, with
         more names than slots, series would come and go.
         """
-        tallies = [*scan.tallies, own]
-        return (
-            granted((t.classes for t in tallies), limit=self._classes.limit),
-            granted((t.errors for t in tallies), limit=self._errors.limit),
-            granted((t.extra for t in tallies), limit=self._extra.limit),
-        )
+        return granted([tally.names for tally in (*scan.tallies, own)], self._places)
 
     def is_settled(self, scan: Scan, own: Tally) -> bool:
         """Return whether there is nothing to fold and no name to add."""
-        archived = scan.archive.tally
-        named = self.names(scan, own) == (archived.classes, archived.errors, archived.extra)
+        named = self.names(scan, own) == scan.archive.tally.names
         return named and not scan.dead and not scan.leftover
 
     def scan(self, own_name: str) -> Scan:
@@ -173,8 +164,7 @@ class Folder:
             return scan._replace(archive=archive, shards=living, leftover=[])
 
     def _folded(self, scan: Scan, own: Tally) -> Record:
-        classes, errors, extra = self.names(scan, own)
-        names = Tally(np.zeros_like(own.array), classes, errors, extra=extra)
+        names = Tally(np.zeros_like(own.array), self.names(scan, own))
         ended = [scan.shards[name].tally.ended() for name in scan.dead]
         tally = self.added([names, scan.archive.tally, *ended])
         return Record(scan.archive.sequence + 1, tally, folded=(*scan.dead, *scan.leftover))

@@ -14,9 +14,9 @@ from typing import NamedTuple
 from model_exporter.records import Task
 from model_exporter.sidecar import shard_dir, shard_file
 from model_exporter.sidecar.columns import REASONS
-from model_exporter.sidecar.counters import MAX_CLASSES, MAX_ERROR_TYPES, MAX_EXTRA_COLUMNS
 from model_exporter.sidecar.faults import DropReason, Faults, Stage
 from model_exporter.sidecar.fold import Fold
+from model_exporter.sidecar.sections import LIMITS
 from model_exporter.sidecar.settings import BATCH_BUCKETS, SCORE_BUCKETS, Settings
 from model_exporter.sidecar.shard_file import FORMAT, ShardFile, SkipReason
 from model_exporter.sidecar.shard_scan import Folder, Scan, no_skips
@@ -46,7 +46,7 @@ class Shards:
         self._faults = faults
         self._clock = fold.settings.clock
         self._folder = _folder(fold)
-        names = fold.classes.size + fold.error_types.size + fold.extra_columns.size
+        names = sum(names.size for names in fold.names.values())
         self._capacity = shard_file.capacity(fold.counters.array.size, names)
         self._own: ShardFile | None = None
         self._retired = False
@@ -172,9 +172,7 @@ def _folder(fold: Fold) -> Folder:
         stem=f"{model}-{_short(identity)}",
         identity=identity,
         size=counters.array.size,
-        classes=counters.named_classes,
-        errors=counters.named_errors,
-        extra=counters.named_extra,
+        places=counters.places,
     )
 
 
@@ -187,7 +185,7 @@ def _identity(settings: Settings, fold: Fold) -> bytes:
         "classes": settings.classes,
         "positive_label": settings.positive_label,
         "buckets": (settings.latency_buckets, BATCH_BUCKETS, output),
-        "limits": (MAX_CLASSES, MAX_ERROR_TYPES, MAX_EXTRA_COLUMNS),
+        "limits": LIMITS,
         "faults": (*DropReason, *Stage),
         "features": (tuple(fold.counters.declared), REASONS),
         "size": fold.counters.array.size,

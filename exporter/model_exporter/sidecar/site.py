@@ -7,8 +7,9 @@ from prometheus_client import CollectorRegistry
 
 from model_exporter.sidecar.collector import report
 from model_exporter.sidecar.connection import MAX_REQUEST
-from model_exporter.sidecar.exposition import Response, not_allowed, plain, respond
+from model_exporter.sidecar.exposition import not_allowed, respond
 from model_exporter.sidecar.faults import Stage
+from model_exporter.web.response import Response, plain
 
 
 class Guard(Protocol):
@@ -32,17 +33,11 @@ class Site:
             response = self._respond(request, guard)
         except Exception as error:  # ours: those of other collectors are left out one by one
             response = plain("500 Internal Server Error", "the metrics cannot be shown")
-            self._report(error)
+            report_quietly(self._registry, error)
         extra = [("Connection", "close"), *(guard.headers if guard else ())]
         lines = [f"{name}: {value}" for name, value in (*response.headers, *extra)]
         head = "\r\n".join((f"HTTP/1.1 {response.status}", *lines, "", ""))
         return head.encode("latin-1") + (b"" if request.startswith(b"HEAD ") else response.body)
-
-    def _report(self, error: Exception) -> None:
-        try:
-            report(self._registry, Stage.SERVER, error)
-        except Exception:  # strict mode raises to the caller; there is none in this thread
-            return
 
     def _respond(self, request: bytes, guard: Guard | None) -> Response:
         if b"\r\n\r\n" not in request[: MAX_REQUEST + 4]:
@@ -62,6 +57,14 @@ class Site:
         if path != "/metrics":
             return plain("404 Not Found", "metrics are at /metrics")
         return respond(self._registry, method=method, query=query, headers=headers)
+
+
+def report_quietly(registry: CollectorRegistry, error: Exception) -> None:
+    """Count a failure of the server among the internal errors."""
+    try:
+        report(registry, Stage.SERVER, error)
+    except Exception:  # strict mode raises to the caller; there is none in this thread
+        return
 
 
 def parse(request: bytes) -> tuple[str, str, dict[str, str]]:

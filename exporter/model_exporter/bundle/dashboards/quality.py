@@ -1,14 +1,37 @@
-"""Model quality and drift: how good a model is, and whether its data has moved."""
+"""Model quality: how good one model is, and how sure that is."""
 
 from model_exporter.bundle import links
+from model_exporter.bundle.annotations import ANNOTATIONS
 from model_exporter.bundle.grafana import dashboard
-from model_exporter.bundle.rows import drift, feature, inputs, labels, outputs, scores
-from model_exporter.bundle.variables import COMMON, FEATURE
+from model_exporter.bundle.rows import (
+    classification,
+    estimates,
+    labels,
+    mistakes,
+    own_scores,
+    regression,
+    scorecard,
+    segments,
+)
+from model_exporter.bundle.variables import ONE_VERSION, SEGMENT
 
 DASHBOARD = dashboard(
     links.QUALITY,
-    "Model quality and drift",
-    description="Labels, scores with their confidence intervals, drift and data quality.",
-    variables=[*COMMON, FEATURE],
-    rows=[labels.ROW, scores.ROW, drift.ROW, inputs.ROW, outputs.ROW, feature.ROW],
+    "Model quality",
+    description=(
+        "How good one model is: scores with intervals, labels, mistakes, segments, estimates."
+    ),
+    variables=[*ONE_VERSION, SEGMENT],
+    annotations=ANNOTATIONS,
+    since="now-7d",
+    rows=[
+        scorecard.ROW,
+        classification.ROW,
+        regression.ROW,
+        mistakes.ROW,
+        labels.ROW,
+        segments.ROW,
+        estimates.ROW,
+        own_scores.ROW,
+    ],
 )

@@ -1,31 +1,62 @@
-"""Attention: what fires, and every model in one line."""
+"""Attention: what fires now, and what fired when."""
 
 from model_exporter.bundle import links, queries
-from model_exporter.bundle.grafana import Query, Row
-from model_exporter.bundle.looks import (
-    COLOURED_TEXT,
-    NO_PREDICTIONS,
-    PSI_STEPS,
-    VIOLATION,
-    merged,
-    organized,
-    override,
-)
+from model_exporter.bundle.charts import state_timeline
+from model_exporter.bundle.grafana import Json, Query, Row
+from model_exporter.bundle.looks import COLOURED_TEXT, FIRING, NO_RULES, linked, organized, override
 from model_exporter.bundle.panels import table
-from model_exporter.bundle.selectors import ALERT, PER_MODEL, WHOLE
+from model_exporter.bundle.rules.rule import RUNBOOKS
+from model_exporter.bundle.selectors import MODEL
 
-FIRING = table(
-    "Firing alerts",
-    "Alerts about models that fire now; the notification links the runbook of each.",
-    unit="none",
+STATES = state_timeline(
+    "Alerts over time",
+    "The worst alert that fired about each model, of the twenty models with the worst ones in the"
+    " time range. A model without alerts is green; a gap means that nobody scraped it.",
     queries=[
         Query(
-            "max by (alertname, severity, category, model_name, model_version, feature, window)"
-            f' (ALERTS{{alertstate="firing", alertname=~"Model.+", {ALERT}}})'
+            queries.top_state(
+                f"model_target:model_alerts_firing:severity{{{MODEL}}}", by="model_name", lines=20
+            ),
+            "{{model_name}}",
         )
     ],
-    empty="nothing fires",
-    height=7,
+    states=FIRING,
+    empty=NO_RULES,
+    width=12,
+    height=9,
+    overrides=[linked(links.to_model(links.MODEL_OF_SERIES))],
+)
+
+SEVERITIES: Json = {
+    "type": "value",
+    "options": {
+        "critical": {"color": "red", "index": 0, "text": "critical"},
+        "warning": {"color": "orange", "index": 1, "text": "warning"},
+        "info": {"color": "blue", "index": 2, "text": "info"},
+    },
+}
+
+RUNBOOK: Json = {
+    "targetBlank": True,
+    "title": "Runbook",
+    "url": f"{RUNBOOKS}/${{__value.raw}}.md",
+}
+
+NOW = table(
+    "Alerts now",
+    "Alerts about the chosen models that fire, the newest first. A click on an alert opens its"
+    " runbook, on a model its dashboards. They are over all instances: choosing one hides them.",
+    unit="dateTimeFromNow",
+    queries=[
+        Query(
+            "1000 * min by (severity, alertname, model_name, model_version, feature, window)"
+            f" (model_alert:model_alerts_firing:start_timestamp_seconds{{{MODEL}}})"
+        )
+    ],
+    empty="Nothing fires; or Prometheus does not load the recording rules of alerting/rules",
+    width=12,
+    height=9,
+    sort="Since",
     transformations=[
         organized(
             rename={
@@ -35,57 +66,15 @@ FIRING = table(
                 "model_version": "Version",
                 "feature": "Feature",
                 "window": "Window",
-                "category": "Category",
-            },
-            hide=["Value"],
+                "Value": "Since",
+            }
         )
     ],
-)
-
-MODELS = table(
-    "Models",
-    "One line a model version; a click on the model opens its quality and drift. Quality is of the"
-    " chosen window, with the ends of its 95 % confidence interval, and empty until labels come.",
-    unit="short",
-    queries=[
-        Query(queries.PREDICTION_RATE),
-        Query(queries.ERROR_RATIO),
-        Query(queries.LATENCY_P99),
-        Query(f"max by ({PER_MODEL}) (model_accuracy_ratio{{{WHOLE}}})"),
-        Query(f"max by ({PER_MODEL}) (model_accuracy_ratio_lower{{{WHOLE}}})"),
-        Query(f"max by ({PER_MODEL}) (model_accuracy_ratio_upper{{{WHOLE}}})"),
-        Query(f"max by ({PER_MODEL}) (model_roc_auc{{{WHOLE}}})"),
-        Query(f"max by ({PER_MODEL}) (model_mae{{{WHOLE}}})"),
-        Query(queries.COVERAGE),
-        Query(queries.WORST_PSI),
-        Query(queries.VIOLATED),
-    ],
-    empty=NO_PREDICTIONS,
-    transformations=merged(
-        rename={
-            "model_name": "Model",
-            "model_version": "Version",
-            "Value #A": "Predictions/s",
-            "Value #B": "Failed",
-            "Value #C": "p99",
-            "Value #D": "Accuracy",
-            "Value #E": "Accuracy, lower",
-            "Value #F": "Accuracy, upper",
-            "Value #G": "ROC AUC",
-            "Value #H": "MAE",
-            "Value #I": "Label coverage",
-            "Value #J": "Worst PSI",
-            "Value #K": "Expectations",
-        }
-    ),
     overrides=[
-        override("Model", {"links": [links.to_quality("${__value.raw}")]}),
-        override("/^(Failed|Accuracy.*|Label coverage)$/", {"unit": "percentunit"}, regexp=True),
-        override("p99", {"unit": "s"}),
-        override("/^(ROC AUC|Worst PSI)$/", {"unit": "none", "decimals": 3}, regexp=True),
-        override("Worst PSI", {"thresholds": PSI_STEPS, **COLOURED_TEXT}),
-        override("Expectations", {**VIOLATION, **COLOURED_TEXT}),
+        override("Severity", {"mappings": [SEVERITIES], **COLOURED_TEXT}),
+        override("Alert", {"links": [RUNBOOK]}),
+        override("Model", {"links": links.to_model(links.MODEL_OF_CELL)}),
     ],
 )
 
-ROW = Row("Attention", [FIRING, MODELS])
+ROW = Row("Attention", [STATES, NOW])

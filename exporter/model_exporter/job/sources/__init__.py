@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from model_exporter.errors import SourceError
-from model_exporter.job.sources import http, sql
+from model_exporter.job.sources import http, kafka, sql
 from model_exporter.job.sources.batch import Batch, Cursor, Source
 from model_exporter.job.sources.csv import read_csv
 from model_exporter.job.sources.file import local_file
@@ -50,6 +50,7 @@ def _configure_files(section: Section, *, reader: Reader) -> Callable[[], Source
 SOURCES: Mapping[str, Callable[[Section], Callable[[], Source]]] = {
     **{name: functools.partial(_configure_files, reader=READERS[name]) for name in READERS},
     "http": http.configure,
+    "kafka": kafka.configure,
     "sql": sql.configure,
 }
 

@@ -11,12 +11,16 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 
 from model_exporter.errors import SourceError, UnreachableError
-from model_exporter.job.secret import take_secret
+from model_exporter.job.sources.address import (
+    Credentials,
+    public_name,
+    take_credentials,
+    take_url,
+)
 from model_exporter.job.sources.batch import NOTHING, Batch, Cursor, Source
 from model_exporter.job.sources.csv import parse_csv
 from model_exporter.job.sources.jsonl import parse_jsonl, records_table
@@ -27,7 +31,7 @@ from model_exporter.job.sources.pagination import (
     next_page,
     with_parameter,
 )
-from model_exporter.job.sources.web import Answer, Backoff, Credentials, fetch, same_place
+from model_exporter.job.sources.web import Answer, Backoff, fetch, same_place
 from model_exporter.job.yaml_section import Section
 
 FORMATS = ("json", "jsonl", "csv")
@@ -49,9 +53,7 @@ class HttpOptions:
     @property
     def name(self) -> str:
         """The URL without its parameters, which may hold a key."""
-        parts = urlsplit(self.url)
-        mark = f"?{hashlib.sha256(parts.query.encode()).hexdigest()[:8]}" if parts.query else ""
-        return f"{parts.scheme}://{parts.netloc}{parts.path}{mark}"
+        return public_name(self.url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,22 +68,14 @@ class Page:
 
 def configure(section: Section) -> Callable[[], Source]:
     """Take the keys of an HTTP source from a section."""
-    url = section.text("url", expected="a URL such as https://api.example.com/labels")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        section.refuse("expected a URL that begins with http:// or https://", key="url")
-    if parts.username or parts.password:
-        section.refuse(
-            "credentials are not written here; use `username` and `password_file`, or `token_file`",
-            key="url",
-        )
+    url = take_url(section, example="https://api.example.com/labels")
     options = HttpOptions(
         url=url,
         format=section.choice("format", FORMATS, default="json"),
         records=section.text("records", default=""),
         pagination=configure_pagination(section),
         since=_since(section),
-        credentials=_credentials(section),
+        credentials=take_credentials(section),
         seconds=section.duration("timeout", default="60s").seconds,
     )
     if options.records and options.format != "json":
@@ -98,16 +92,6 @@ def _since(section: Section) -> tuple[str, str] | None:
     found = given.text("parameter"), given.text("column")
     given.finish()
     return found
-
-
-def _credentials(section: Section) -> Credentials:
-    token, password = take_secret(section, "token"), take_secret(section, "password")
-    username = section.text("username", default="")
-    if token and (username or password):
-        section.refuse("give either a token, or a user and a password", key="username")
-    if bool(username) != bool(password):
-        section.refuse("`username` and `password` or `password_file` belong together")
-    return Credentials(token, username, password)
 
 
 class HttpSource:

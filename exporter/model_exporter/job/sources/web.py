@@ -8,7 +8,6 @@ import http.client
 import random
 import time
 import zlib
-from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +20,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from model_exporter.errors import SourceError, UnreachableError
-from model_exporter.job.secret import Secret
+from model_exporter.job.sources.address import Credentials
 from model_exporter.job.sources.deadline import cut, deadline
 
 CONNECT_SECONDS = 10
@@ -53,24 +52,6 @@ class Answer:
     url: str
     headers: Mapping[str, str]
     body: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """A bearer token, or a user with a password; nothing if there is neither."""
-
-    token: Secret | None = None
-    username: str = ""
-    password: Secret | None = None
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Sign a request; as `auth` of requests it also keeps ~/.netrc out."""
-        if self.token is not None:
-            request.headers["Authorization"] = f"Bearer {self.token.read()}"
-        elif self.password is not None:
-            pair = f"{self.username}:{self.password.read()}".encode()
-            request.headers["Authorization"] = f"Basic {b64encode(pair).decode()}"
-        return request
 
 
 class Backoff:
@@ -127,13 +108,14 @@ def fetch(
         If the answer is larger than the limits.
     """
     adapter = _Adapter()
+    verify = None if credentials.ca_file is None else str(credentials.ca_file)
     try:
         with requests.Session() as session, deadline(seconds, adapter.cut):
             session.mount("http://", adapter)
             session.mount("https://", adapter)
             session.auth = credentials
             session.headers.update({"Accept-Encoding": "gzip", **headers})
-            return _follow(session, url, seconds)
+            return _follow(session, url, seconds, verify=verify)
     except ERRORS as error:
         raise UnreachableError(_what_failed(error)) from error
 
@@ -175,10 +157,12 @@ class _Adapter(HTTPAdapter):
                 cut(line.fileno())
 
 
-def _follow(session: requests.Session, url: str, seconds: float) -> Answer:
+def _follow(session: requests.Session, url: str, seconds: float, *, verify: str | None) -> Answer:
+    limits = (CONNECT_SECONDS, seconds)
     for _ in range(MAX_REDIRECTS + 1):
+        # Given here, as REQUESTS_CA_BUNDLE would come before that of the session.
         with session.get(
-            url, stream=True, allow_redirects=False, timeout=(CONNECT_SECONDS, seconds)
+            url, stream=True, allow_redirects=False, timeout=limits, verify=verify
         ) as response:
             if response.status_code in REDIRECTS and "Location" in response.headers:
                 target = urljoin(url, response.headers["Location"])
