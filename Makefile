@@ -3,6 +3,7 @@
 #   make test    run the test suite                (ARGS="-k drift": a part of it)
 #   make lint    style, types, generated files
 #   make bench   our cost beside that of peers
+#   make join    the same for the join of labels; minutes, and some 4 GB of peers
 #   make bundle  write dashboards, rules, chart files and the README's tables anew
 #   make manifests
 #                write helm/manifests/exporter.yaml anew; needs helm
@@ -17,7 +18,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH := $(VENV)/bench
 
-.PHONY: demo test lint bench bundle manifests cluster pictures frameworks clean
+.PHONY: demo test lint bench join bundle manifests cluster pictures frameworks clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/model-exporter demo $(ARGS)
@@ -30,6 +31,10 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/model-exporter bundle check
+
+join: $(BENCH)/.peers
+	$(BENCH)/bin/pip install --quiet --disable-pip-version-check --editable .[exporter]
+	$(BENCH)/bin/python benchmarks/join.py --install $(ARGS)
 
 bench: $(BENCH)/.peers
 	$(BENCH)/bin/python benchmarks/hot_path.py $(ARGS)

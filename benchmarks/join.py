@@ -6,10 +6,12 @@ evaluates windows of 1, 7 and 30 days with intervals. The peers read, join and c
 confusion, log loss and ROC AUC over everything, by version and by segment, in memory. Then 10,000
 more labels come, again and again: ours takes them in, a peer starts over.
 
-Each case runs in a process of its own; seconds are wall time, with imports left out, and memory is
-the greatest resident set, with imports. Peers that are not installed are named and left out.
+Each case runs in a process of its own; seconds are wall time, and beside it processor time of all
+threads, with imports left out. Memory is the greatest resident set, with imports. Each peer has an
+environment of its own, for they ask for unlike versions of each other's parts; `--install` makes
+those that are missing. Peers that are not installed are named and left out.
 
-    python benchmarks/join.py [--rows 1000000] [--rows 10000000] [--peers pandas,polars]
+    python benchmarks/join.py [--install] [--rows 1000000] [--rows 10000000] [--peers pandas,polars]
 """
 
 import argparse
@@ -72,26 +74,37 @@ def generate(directory: Path, rows: int) -> None:
     (directory / "exporter.yml").write_text(CONFIG, "utf-8")
 
 
+class Clock:
+    """Tells the seconds since it was made."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+
+    def spent(self) -> dict[str, float]:
+        wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
+        return {"seconds": wall, "cpu": cpu}
+
+
 def model_exporter(directory: Path) -> dict[str, object]:
     from model_exporter.job.config import load
     from model_exporter.job.runner import Runner
 
     config = load(directory / "exporter.yml")
-    start = time.perf_counter()
+    clock = Clock()
     with Runner(config.models[0], config.state) as runner:
         found = runner.turn(NOW, final=True)
-        seconds = time.perf_counter() - start
+        spent = clock.spent()
         size = sum(file.stat().st_size for file in config.state.iterdir())
         polls = []
         for poll in range(POLLS):
             (directory / f"later{poll}.parquet").rename(directory / f"labels{poll}.parquet")
-            start = time.perf_counter()
+            clock = Clock()
             found = runner.turn(NOW + poll * 30_000_000, final=True)
-            polls.append(time.perf_counter() - start)
+            polls.append(clock.spent())
     labels = ("churn", "all", "30d", "", "")
     return {
-        "seconds": seconds,
-        "polls": sorted(polls)[POLLS // 2],
+        **spent,
+        "poll": {kind: sorted(p[kind] for p in polls)[POLLS // 2] for kind in polls[0]},
         "disk": size / 2**20,
         "auc": found.values["model_roc_auc"][labels],
     }
@@ -101,7 +114,7 @@ def pandas(directory: Path) -> dict[str, object]:
     import pandas as pd
     from sklearn import metrics  # noqa: F401  # imports do not count
 
-    start = time.perf_counter()
+    clock = Clock()
     joined = pd.read_parquet(directory / "predictions.parquet").merge(
         pd.read_parquet(directory / "labels.parquet"), on="prediction_id"
     )
@@ -109,14 +122,14 @@ def pandas(directory: Path) -> dict[str, object]:
     for column in ("model_version", "segment"):
         for value, part in joined.groupby(column):
             found[value] = _scores(*(part[c].to_numpy() for c in ("label", "prediction", "score")))
-    return {"seconds": time.perf_counter() - start, "auc": found[""]["auc"]}
+    return {**clock.spent(), "auc": found[""]["auc"]}
 
 
 def polars(directory: Path) -> dict[str, object]:
     import polars as pl
     from sklearn import metrics  # noqa: F401  # imports do not count
 
-    start = time.perf_counter()
+    clock = Clock()
     joined = pl.read_parquet(directory / "predictions.parquet").join(
         pl.read_parquet(directory / "labels.parquet"), on="prediction_id"
     )
@@ -124,7 +137,7 @@ def polars(directory: Path) -> dict[str, object]:
     for column in ("model_version", "segment"):
         for (value,), part in joined.group_by(column):
             found[value] = _scores(*(part[c].to_numpy() for c in ("label", "prediction", "score")))
-    return {"seconds": time.perf_counter() - start, "auc": found[""]["auc"]}
+    return {**clock.spent(), "auc": found[""]["auc"]}
 
 
 def _scores(label: object, prediction: object, score: object) -> dict[str, float]:
@@ -142,7 +155,7 @@ def nannyml(directory: Path) -> dict[str, object]:
     import nannyml as nml
     import pandas as pd
 
-    start = time.perf_counter()
+    clock = Clock()
     joined = pd.read_parquet(directory / "predictions.parquet").merge(
         pd.read_parquet(directory / "labels.parquet"), on="prediction_id"
     )
@@ -155,7 +168,33 @@ def nannyml(directory: Path) -> dict[str, object]:
         ).fit(group).calculate(group)  # fmt: skip
         if group is joined:
             auc = float(found.to_df()["roc_auc"]["value"].iloc[-1])
-    return {"seconds": time.perf_counter() - start, "auc": auc}
+    return {**clock.spent(), "auc": auc}
+
+
+def evidently(directory: Path) -> dict[str, object]:
+    import pandas as pd
+    from evidently import BinaryClassification, DataDefinition, Dataset, Report
+    from evidently.metrics import Accuracy, LogLoss, RocAuc
+
+    clock = Clock()
+    joined = pd.read_parquet(directory / "predictions.parquet").merge(
+        pd.read_parquet(directory / "labels.parquet"), on="prediction_id"
+    )
+    columns = ["label", "prediction", "score"]
+    definition = DataDefinition(
+        classification=[
+            BinaryClassification(
+                target="label", prediction_labels="prediction", prediction_probas="score"
+            )
+        ]
+    )
+    groups = [joined] + [g for c in ("model_version", "segment") for _, g in joined.groupby(c)]
+    for group in groups:
+        data = Dataset.from_pandas(group[columns], data_definition=definition)
+        found = Report([Accuracy(), LogLoss(), RocAuc()]).run(data, None).dict()
+        if group is joined:
+            auc = next(m["value"] for m in found["metrics"] if "RocAuc" in m["metric_name"])
+    return {**clock.spent(), "auc": float(auc)}
 
 
 CASES: dict[str, tuple[str, Callable[[Path], dict[str, object]]]] = {
@@ -163,12 +202,40 @@ CASES: dict[str, tuple[str, Callable[[Path], dict[str, object]]]] = {
     "pandas": ("pandas + scikit-learn", pandas),
     "polars": ("polars + scikit-learn", polars),
     "nannyml": ("NannyML", nannyml),
+    "evidently": ("Evidently", evidently),
 }
+PEERS = {
+    "pandas": ("pandas>=2.1", "pyarrow>=16", "scikit-learn>=1.5"),
+    "polars": ("polars>=1", "scikit-learn>=1.5"),
+    "nannyml": (
+        "nannyml>=0.13,<0.14",
+        "pandas<3",
+        "statsmodels",
+    ),  # what it imports, unlike it says
+    "evidently": ("evidently>=0.7,<0.8", "pandas<3"),
+}
+ENVIRONMENTS = Path(__file__).parent.parent / ".venv" / "join"
+
+
+def interpreter(case: str) -> Path:
+    """Return the Python of a peer's environment, or of this one."""
+    own = ENVIRONMENTS / case / "bin" / "python"
+    return own if own.exists() else Path(sys.executable)
+
+
+def install(case: str) -> None:
+    """Make the environment of a peer, unless there is one."""
+    if case not in PEERS or interpreter(case) != Path(sys.executable):
+        return
+    print(f"Installing {CASES[case][0]} into {ENVIRONMENTS / case} ...", flush=True)
+    subprocess.run([sys.executable, "-m", "venv", ENVIRONMENTS / case], check=True)
+    pip = [interpreter(case), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, *PEERS[case]], check=True)
 
 
 def measured(case: str, directory: Path) -> dict[str, object] | None:
     """Run a case in a process of its own; None where it is not installed."""
-    command = [sys.executable, __file__, "--case", case, "--directory", str(directory)]
+    command = [interpreter(case), __file__, "--case", case, "--directory", str(directory)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if "ModuleNotFoundError" in done.stderr:
         return None
@@ -185,7 +252,9 @@ def peak_mib() -> float:
 
 def compare(rows: int, cases: list[str]) -> None:
     print(f"\n{rows:,} predictions, {rows * 9 // 10:,} labels")
-    print(f"  {'':24}{'seconds':>9}{'MiB':>8}{'on disk':>9}{'10,000 more':>13}{'ROC AUC':>12}")
+    print(f"{'':62}10,000 more")
+    print(f"  {'':24}{'seconds':>9}{'CPU':>8}{'MiB':>8}{'on disk':>9}", end="")
+    print(f"{'seconds':>11}{'CPU':>8}{'ROC AUC':>12}")
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         generate(directory, rows)
@@ -193,20 +262,22 @@ def compare(rows: int, cases: list[str]) -> None:
             title, _ = CASES[case]
             found = measured(case, directory)
             if found is None:
-                print(f"  {title:24} not installed")
+                print(f"  {title:24} NOT INSTALLED: make its environment with --install")
                 continue
-            poll = found.get("polls", found["seconds"])
+            poll = found.get("poll", found)
             disk = f"{found['disk']:.0f}" if "disk" in found else ""
             print(
-                f"  {title:24}{found['seconds']:9.1f}{found['peak']:8.0f}{disk:>9}"
-                f"{poll:11.2f} s{found['auc']:12.7f}"
+                f"  {title:24}{found['seconds']:9.1f}{found['cpu']:8.1f}{found['peak']:8.0f}"
+                f"{disk:>9}{poll['seconds']:11.2f}{poll['cpu']:8.2f}{found['auc']:12.7f}",
+                flush=True,
             )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rows", type=int, action="append", help="default: 1,000,000")
-    parser.add_argument("--peers", default="pandas,polars,nannyml", help="default: %(default)s")
+    parser.add_argument("--peers", default=",".join(PEERS), help="default: %(default)s")
+    parser.add_argument("--install", action="store_true", help="make the environments of the peers")
     parser.add_argument("--quick", action="store_true", help="100,000 rows")
     parser.add_argument("--case", help=argparse.SUPPRESS)
     parser.add_argument("--directory", type=Path, help=argparse.SUPPRESS)
@@ -215,9 +286,12 @@ def main() -> None:
         found = CASES[given.case][1](given.directory)
         print(json.dumps({**found, "peak": peak_mib()}))
         return
+    cases = ["model-exporter", *filter(None, given.peers.split(","))]
+    for case in cases if given.install else ():
+        install(case)
     print(f"CPython {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}")
     for rows in [100_000] if given.quick else given.rows or [1_000_000]:
-        compare(rows, ["model-exporter", *filter(None, given.peers.split(","))])
+        compare(rows, cases)
 
 
 if __name__ == "__main__":

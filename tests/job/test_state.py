@@ -68,7 +68,7 @@ def test_a_sound_state(config: Path, capsys) -> None:
     [
         ("UPDATE counts SET value = value + 1 WHERE rowid = 0", "counts: version '"),
         ("DELETE FROM counts WHERE rowid = 5 AND value <> 0", "counts: version '"),
-        ("UPDATE sums SET rows = rows - 1 WHERE rowid = 0", "sums: version '"),
+        ("UPDATE cells SET brier = brier + 1 WHERE rowid = 0", "cells: version '"),
         (
             "INSERT INTO lifetime VALUES ('1', 'ledger', 'matched', '', 1)",
             "lifetime: version '1', ",

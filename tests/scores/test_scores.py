@@ -17,6 +17,7 @@ SHARED = {
     "__init__",
     "confusion",
     "decisions",
+    "inner",
     "intervals",
     "ranked_lists",
     "ranking",

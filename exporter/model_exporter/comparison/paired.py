@@ -15,6 +15,7 @@ from model_exporter.comparison.probabilities import probability_influences
 from model_exporter.comparison.regression import regression_influences
 from model_exporter.records import Task
 from model_exporter.scores.confusion import present
+from model_exporter.scores.inner import inner
 
 SMOOTHING = 2.0
 """Rows spread evenly over the ways for two versions to disagree before a variance is taken, as
@@ -120,7 +121,7 @@ def _differences(champion: Scores, challenger: Scores) -> dict[Key, Difference]:
 def _difference(key: Key, champion: Influenced, challenger: Influenced) -> Difference:
     gaps = challenger.rows - champion.rows
     rows = gaps.size
-    error = math.sqrt(float(gaps @ gaps) / rows / max(1, rows - 1))
+    error = math.sqrt(inner(gaps, gaps) / rows / max(1, rows - 1))
     return student_difference(
         challenger.value - champion.value,
         error,
@@ -145,7 +146,7 @@ def _by_class(
     for key in before.keys() & after.keys():
         by_old, by_new = slopes[0][key], slopes[1][key]
         gaps = by_new[labels, challenger.predictions] - by_old[labels, champion.predictions]
-        squares, sums = float(gaps @ gaps), float(gaps.sum())
+        squares, sums = inner(gaps, gaps), float(gaps.sum())
         if inside[0].size > 1:
             more, shift = _disagreements(by_old[inside], by_new[inside], spread)
             squares, sums = squares + more, sums + shift

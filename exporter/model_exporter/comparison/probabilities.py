@@ -13,6 +13,7 @@ from model_exporter.comparison.influence import (
     known,
     mean,
 )
+from model_exporter.scores.inner import inner
 from model_exporter.scores.statistics import EPSILON
 
 Ints = NDArray[np.int64]
@@ -89,7 +90,7 @@ def _precision(scores: Floats, truth: NDArray[np.bool_]) -> Influenced | None:
     hits = np.bincount(place, weights=truth, minlength=values.size) / scores.size
     reached, right = (np.cumsum(part[::-1])[::-1] for part in (rows, hits))
     precision = right / reached
-    value = float(hits @ precision / share)
+    value = inner(hits, precision) / share
     # A row lowers the precision at its own score and below; a positive one raises it as well.
     lowered = np.cumsum(hits * right / reached**2)
     raised = np.cumsum(hits / reached) + precision - value

@@ -9,6 +9,7 @@ from model_exporter.estimates.calibration import fit_calibration
 from model_exporter.reference_errors import ReferenceErrors
 from model_exporter.scores.average_precision import value_and_variance
 from model_exporter.scores.confusion import margins
+from model_exporter.scores.inner import inner
 from model_exporter.scores.statistics import (
     ClassificationStatistics,
     RegressionStatistics,
@@ -110,8 +111,8 @@ def _area_variance(histogram: ScoreHistogram) -> float:
     if not few.sum() or not many.sum():
         return math.nan
     beaten = (np.cumsum(many) - many / 2) / many.sum()
-    mean = few @ beaten / few.sum()
-    spread = float(few @ (beaten - mean) ** 2 / few.sum())
+    mean = inner(few, beaten) / few.sum()
+    spread = inner(few, (beaten - mean) ** 2) / float(few.sum())
     return spread * float(few.sum() + many.sum()) / float(few.sum())
 
 

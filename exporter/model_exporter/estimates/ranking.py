@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from model_exporter.estimates.confusion import band, fitted_variance
 from model_exporter.estimates.rows import ExpectedRows, ScoredRows, totals
 from model_exporter.records import Estimate
+from model_exporter.scores.inner import inner
 from model_exporter.scores.score import Estimates, single
 from model_exporter.scores.statistics import EPSILON
 
@@ -54,7 +55,7 @@ def _over_classes(parts: Sequence[ExpectedRows], curve: Curve) -> Estimate | Non
         values.append(found[0])
         for part, slopes in zip(parts, found[1], strict=True):
             scored = part.classes[name]
-            variance += float(scored.spread @ slopes**2)
+            variance += inner(scored.spread, slopes**2)
             if name in part.calibrations:
                 known = part.calibrations[name]
                 block = known.block(scored.scores)
@@ -88,7 +89,7 @@ def _area(rows: Floats, expected: Floats) -> tuple[float, Floats] | None:
         return None
     beaten = (np.cumsum(rest) - rest / 2) / n
     beating = 1 - (np.cumsum(expected) - expected / 2) / p
-    area = float(expected @ beaten / p)
+    area = inner(expected, beaten) / p
     return area, (beaten - area) / p - (beating - area) / n
 
 
@@ -98,7 +99,7 @@ def _ap(rows: Floats, expected: Floats) -> tuple[float, Floats] | None:
         return None
     reached = np.cumsum(rows[::-1])[::-1]  # from the highest score down
     precision = np.cumsum(expected[::-1])[::-1] / reached
-    value = float(expected @ precision / p)
+    value = inner(expected, precision) / p
     below = np.cumsum(expected / reached)  # a positive adds to the precision of all it is above
     return value, (precision + below - value) / p
 
@@ -127,8 +128,8 @@ def _loss(
             if not part.binary and losses is _logarithms:
                 of_others = np.zeros_like(of_others)  # the label's own class is all that counts
             gain = (of_class - of_others) / rows
-            total += float(scored.expected @ gain + scored.rows @ of_others / rows)
-            variance += float(scored.spread @ gain**2)
+            total += inner(scored.expected, gain) + inner(scored.rows, of_others) / rows
+            variance += inner(scored.spread, gain**2)
             if name in part.calibrations:
                 known = part.calibrations[name]
                 block = known.block(scored.scores)

@@ -188,7 +188,14 @@ def sql_text(value: str) -> str:
 
 
 def _text(quoted: str, _: pa.DataType) -> str:
-    return f"nullif(trim(CAST({quoted} AS VARCHAR)), '')"
+    """Give the text without the spaces around it; null if nothing is left."""
+    text = f"CAST({quoted} AS VARCHAR)"
+    # `trim` reads every character. Of ASCII it takes away spaces only: most texts have none.
+    trimmed = (
+        f"{text} BETWEEN '!' AND '~' AND NOT ends_with({text}, ' ') "
+        f"AND strlen({text}) = length({text})"
+    )
+    return f"CASE WHEN {trimmed} THEN {text} ELSE nullif(trim({text}), '') END"
 
 
 def _category(quoted: str, kind: pa.DataType) -> str:

@@ -1,5 +1,7 @@
 """From totals of tiles to what scores and drift statistics take."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -110,6 +112,9 @@ def missing(totals: Totals, feature: str, *, numeric: bool) -> int:
 
 def _sum(totals: Totals, stat: str, key: str = "") -> float:
     _, parts = totals.sums.get((stat, key), (0, {}))
+    if len(parts) == 1:  # as the sums of cells are
+        ((exponent, whole),) = parts.items()
+        return math.ldexp(whole, exponent)
     return float(exact(parts.items()))
 
 

@@ -48,7 +48,7 @@ def _newest(snapshot: Snapshot, store: Store) -> None:
         ("prediction", "model_newest_prediction_timestamp_seconds"),
         ("label", "model_newest_label_timestamp_seconds"),
     ):
-        newest = store.query(f"SELECT max(ts) FROM {table} WHERE ts <= {store.now}")[0][0]
+        newest = store.newest(table)
         if newest is not None:
             snapshot.put(family, (store.model.name,), newest / MICROSECONDS)
     snapshot.put(

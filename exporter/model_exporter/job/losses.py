@@ -47,7 +47,7 @@ def exact(parts: Iterable[tuple[int, int]]) -> Fraction:
 
 def fixed(value: ir.Value) -> ir.Value:
     """Return a bounded float as the nearest whole multiple of ``2**FIXED_EXPONENT``."""
-    return (value * 2.0**-FIXED_EXPONENT).round().cast(_INT)
+    return (value * 2.0**-FIXED_EXPONENT + 0.5).floor().cast(_INT)
 
 
 def exact_parts(value: ir.Value) -> tuple[ir.Value, ir.Value]:

@@ -4,7 +4,7 @@ from model_exporter.job import shadow
 from model_exporter.job.columns import sql_text
 from model_exporter.job.config import ModelConfig
 from model_exporter.job.staging import digest_of
-from model_exporter.job.tables import HOUR, TILES, names_of, outcome_columns, truth_columns
+from model_exporter.job.tables import HOUR, TILES, names_of, truth_columns
 from model_exporter.records import LabelOutcome
 
 # Of a prediction that is logged twice with unlike content, the first counts.
@@ -56,10 +56,13 @@ def new_labels(model: ModelConfig) -> str:
     )
 
 
-ADD_LABELS = (
-    "INSERT INTO label BY NAME SELECT * FROM news",
-    "INSERT INTO orphan SELECT DISTINCT key FROM news ANTI JOIN near USING (key) "
-    "ANTI JOIN orphan USING (key)",
+ADD_LABELS = "INSERT INTO label BY NAME SELECT * FROM news"
+UNMATCHED = (
+    "SELECT (SELECT count(*) FROM pair WHERE sign >= 0) < (SELECT count(*) FROM changed_label)"
+)
+ADD_ORPHANS = (
+    "INSERT INTO orphan SELECT DISTINCT key FROM news ANTI JOIN pair USING (key) "
+    "ANTI JOIN orphan USING (key)"
 )
 BECAME_VALID = (
     "CREATE OR REPLACE TEMP TABLE touched AS SELECT key FROM prediction WHERE ts > $was "
@@ -122,10 +125,3 @@ def waiting(model: ModelConfig) -> str:
 def near(table: str, keys: str) -> str:
     """Return the query of the rows of a table whose key is in another."""
     return f"SELECT * FROM {table} SEMI JOIN {keys} USING (key)"
-
-
-def near_outcomes(model: ModelConfig, keys: str) -> str:
-    """Return the query of predictions with those columns that a new label concerns."""
-    by_label = model.windows_by == "label_timestamp"
-    columns = "*" if by_label else names_of(outcome_columns(model))
-    return f"SELECT {columns} FROM prediction SEMI JOIN {keys} USING (key)"

@@ -1,8 +1,9 @@
 """The SQL of the join: what some predictions and labels contributed to the tiles, and do now.
 
-A change is described by four relations: the predictions and the labels that it concerns, as they
-were and as they are. From them follow the pairs of prediction and label, the label that counts for
-each prediction, and with these the difference to add to the tiles.
+A change is described by two relations: `changed_prediction` and `changed_label` are the rows that
+it concerns, each with whether it counted `before` and whether it does `after`. They are joined
+once. From the pairs follow the label that counts for each prediction, before and after, and with
+these the difference to add to the tiles.
 """
 
 from collections.abc import Sequence
@@ -15,61 +16,88 @@ from model_exporter.records import LabelOutcome, LabelPolicy, Task
 
 DELAY_EDGES = (60, 300, 900, 3_600, 21_600, 86_400, 259_200, 604_800, 2_592_000, 7_776_000)
 """Upper bounds in seconds of the buckets of `model_label_delay_seconds`: a minute to 90 days."""
+SIDES = ((-1, "before"), (1, "after"))
 
 
-def sides(**relations: str) -> list[str]:
-    """Return the statements that name the four relations of a change."""
+def changed(relation: str, *, before: str = "true", after: str = "true") -> str:
+    """Return the query of the rows of a relation with whether they counted, and whether they do."""
+    return f"SELECT *, {before} AS before, {after} AS after FROM {relation}"
+
+
+def views(**relations: str) -> list[str]:
+    """Return the statements that name the results of some queries."""
     return [f"CREATE OR REPLACE TEMP VIEW {name} AS {sql}" for name, sql in relations.items()]
 
 
-def pair(model: ModelConfig, side: str, now: int) -> list[str]:
-    """Return the statements that pair the predictions of a side with their labels as of `now`.
+def pair(model: ModelConfig, *, was: int, now: int) -> list[str]:
+    """Return the statements that pair the changed predictions with their labels.
 
-    ``<side>_pair`` has a row for each label record, ``<side>_labeled`` one for each prediction
-    with a label that counts.
+    `delta_pair` then has a signed row for each label record, -1 as of `was` and 1 as of `now`, and
+    `delta_labeled` one for each prediction with a label that counts. The table `pair` also has
+    those that do not count yet, with sign 0.
     """
-    columns = names_of(outcome_columns(model))
+    columns = [c.name for c in outcome_columns(model)]
     truth = [c.name for c in truth_columns(model)]
-    of_label, of_best = (", ".join(f"{of}.{c}" for c in truth) for of in ("l", "best"))
+    lead = f", {shadow.LEAD} AS lead" if model.shadow else ""
+    kept = [*columns, *(["lead"] if model.shadow else [])]
     limit = model.max_label_delay
-    late = "false" if limit is None else f"l.ts - p.ts > {limit.microseconds}"
-    time = "best_ts" if model.windows_by == "label_timestamp" else "ts"
-    same, lead, leads, kept = identity(model), "", "", columns
-    if model.shadow:
-        lead, leads, kept = (
-            f", {shadow.LEAD} AS lead",
-            "any_value(lead) AS lead, ",
-            f"{columns}, lead",
-        )
+    late = "false" if limit is None else f"label_ts - ts > {limit.microseconds}"
+    of_label = ", ".join(["ts AS label_ts", *truth, "arrived"])
+    known = "p.{0} AND l.{0} AND ts <= {1} AND label_ts <= {1}"
+    before, after = known.format("before", was), known.format("after", now)
+    sign = f"CASE WHEN {before} THEN CASE WHEN {after} THEN [-1, 1] ELSE [-1] END "
+    sign += f"WHEN {after} THEN [1] ELSE [0] END"
     return [
-        f"CREATE OR REPLACE TEMP TABLE {side}_pair AS SELECT p.*, l.ts AS label_ts, {of_label}, "
-        f"l.arrived, {late} AS late FROM (SELECT {columns}{lead} FROM {side}_prediction "
-        f"WHERE ts <= {now}) p JOIN (SELECT * FROM {side}_label WHERE ts <= {now}) l USING (key)",
-        f"CREATE OR REPLACE TEMP TABLE {side}_several AS "
-        f"WITH several AS (SELECT key FROM {side}_label GROUP BY key HAVING count(*) > 1) "
-        f"SELECT {same}, {leads}{_best(model.label_policy, truth)} AS best, "
-        "min(label_ts) AS first_ts, "
-        f"count(*) AS records, count(DISTINCT label) AS labels FROM {side}_pair "
-        f"SEMI JOIN several USING (key) WHERE NOT late GROUP BY {same}",
-        f"CREATE OR REPLACE TEMP VIEW {side}_labeled AS SELECT *, {time} AS time FROM ("
-        f"SELECT {kept}, {', '.join(truth)}, label_ts AS best_ts, label_ts AS first_ts, "
-        "1 AS records, 1 AS labels "
-        f"FROM {side}_pair ANTI JOIN {side}_several USING ({same}) WHERE NOT late "
-        f"UNION ALL SELECT {kept}, {of_best}, best.ts, first_ts, records, labels "
-        f"FROM {side}_prediction JOIN {side}_several USING ({same}))",
+        "CREATE OR REPLACE TEMP TABLE pair AS "
+        f"SELECT CAST(unnest({sign}) AS BIGINT) AS sign, "
+        f"* EXCLUDE (before, after), {late} AS late FROM "
+        f"(SELECT {', '.join(columns)}, before, after{lead} FROM changed_prediction) p "
+        f"JOIN (SELECT key, {of_label}, before, after FROM changed_label) l USING (key)",
+        *views(delta_pair="SELECT * FROM pair WHERE sign <> 0"),
+        "CREATE OR REPLACE TEMP TABLE several AS "
+        "WITH several AS (SELECT key FROM changed_label GROUP BY key HAVING count(*) > 1) "
+        f"SELECT sign, {', '.join(_constant(kept, identity(model)))}, "
+        f"{_best(model.label_policy, truth)} AS best, min(label_ts) AS first_ts, "
+        "count(*) AS records, count(DISTINCT label) AS labels FROM delta_pair "
+        f"SEMI JOIN several USING (key) WHERE NOT late GROUP BY sign, {identity(model)}",
+        _counting(model, ", ".join(kept), truth),
     ]
 
 
-def rows(model: ModelConfig, side: str, now: int) -> str:
-    """Return the statement that names the predictions of a side that have a place in time."""
-    query = f"SELECT *, ts AS time FROM {side}_prediction WHERE ts <= {now}"
+def _constant(columns: Sequence[str], same: str) -> list[str]:
+    """List the columns of a group of pairs of one prediction."""
+    return [c if c in same.split(", ") else f"any_value({c}) AS {c}" for c in columns]
+
+
+def _counting(model: ModelConfig, kept: str, truth: Sequence[str]) -> str:
+    """Return the statement that names the predictions with the label that counts."""
+    time = "best_ts" if model.windows_by == "label_timestamp" else "ts"
+    (statement,) = views(
+        delta_labeled=f"SELECT *, {time} AS time, CAST(floor({time} / {HOUR}.0) AS BIGINT) AS slot "
+        f"FROM (SELECT sign, {kept}, {', '.join(truth)}, label_ts AS best_ts, "
+        "label_ts AS first_ts, 1 AS records, 1 AS labels "
+        f"FROM delta_pair ANTI JOIN several USING ({identity(model)}) WHERE NOT late "
+        f"UNION ALL SELECT sign, {kept}, {', '.join(f'best.{c}' for c in truth)}, best.ts, "
+        "first_ts, records, labels FROM several)"
+    )
+    return statement
+
+
+def predicted(model: ModelConfig, *, was: int, now: int) -> list[str]:
+    """Return the statements that name the signed predictions that have a place in time."""
+    signed = " UNION ALL ".join(
+        f"SELECT CAST({sign} AS BIGINT) AS sign, CAST(floor(ts / {HOUR}.0) AS BIGINT) AS slot, * "
+        f"FROM changed_prediction WHERE {side} AND ts <= {at}"
+        for (sign, side), at in zip(SIDES, (was, now), strict=True)
+    )
     if model.windows_by == "label_timestamp":
         same = identity(model)
-        query = (
-            f"SELECT p.*, time FROM {side}_prediction p "
-            f"JOIN (SELECT {same}, time FROM {side}_labeled) USING ({same})"
+        signed = (
+            f"SELECT sign, slot, p.* FROM changed_prediction p "
+            f"JOIN (SELECT sign, slot, {same} FROM delta_labeled) USING ({same}) "
+            "WHERE CASE WHEN sign < 0 THEN before ELSE after END"
         )
-    return f"CREATE OR REPLACE TEMP VIEW {side}_prediction_rows AS {query}"
+    return views(delta_prediction=signed)
 
 
 def _best(policy: LabelPolicy, truth: Sequence[str]) -> str:
@@ -82,18 +110,6 @@ def _best(policy: LabelPolicy, truth: Sequence[str]) -> str:
         LabelPolicy.LAST_ARRIVAL: f"arg_max({record}, "
         f"{{'order': arrived, 'ts': label_ts, {values}}})",
     }[policy]
-
-
-def difference(of: str, sides: Sequence[str]) -> str:
-    """Return the statement that names the signed rows of some sides: pair, labeled, prediction."""
-    signs = {"was": -1, "is": 1}
-    slot = "" if of == "pair" else f"CAST(floor(time / {HOUR}.0) AS BIGINT) AS slot, "
-    source = "prediction_rows" if of == "prediction" else of
-    signed = " UNION ALL BY NAME ".join(
-        f"SELECT CAST({signs[side]} AS BIGINT) AS sign, {slot}* FROM {side}_{source}"
-        for side in sides
-    )
-    return f"CREATE OR REPLACE TEMP VIEW delta_{of} AS {signed}"
 
 
 def keep_labeled(model: ModelConfig) -> list[str]:
@@ -154,23 +170,26 @@ def lifetime(model: ModelConfig) -> str:
 def piece_rows(model: ModelConfig, bounds: Sequence[tuple[int, int]], now: int) -> list[str]:
     """Return the statements that take as `delta` the rows in each of some intervals.
 
-    `bounds` are half-open, in microseconds; the slot of a row is the place of its interval.
+    There is at least one of `bounds`; they are half-open, in microseconds. The slot of a row is the
+    place of its interval.
     """
     source = "(SELECT *, ts AS time FROM prediction)"
     if model.windows_by == "label_timestamp":
         source = placed_by_label(model)
-    inside = [f"time >= {a} AND time < {b}" for a, b in bounds] or ["false"]
 
     def rows(table: str, more: str) -> str:
         return " UNION ALL ".join(
             f"SELECT CAST(1 AS BIGINT) AS sign, CAST({i} AS BIGINT) AS slot, * FROM {table} "
-            f"WHERE {interval}{more}"
-            for i, interval in enumerate(inside)
+            f"WHERE time >= {start} AND time < {end}{more}"
+            for i, (start, end) in enumerate(bounds)
         )
 
-    return sides(
-        delta_prediction=rows(source, f" AND ts <= {now}"), delta_labeled=rows("labeled", "")
-    )
+    pieces = {"prediction": rows(source, f" AND ts <= {now}"), "labeled": rows("labeled", "")}
+    return [
+        # Tables, because each is read several times and a plan grows with the intervals.
+        *(f"CREATE OR REPLACE TEMP TABLE piece_{of} AS {sql}" for of, sql in pieces.items()),
+        *views(**{f"delta_{of}": f"SELECT * FROM piece_{of}" for of in pieces}),
+    ]
 
 
 def placed_by_label(model: ModelConfig) -> str:

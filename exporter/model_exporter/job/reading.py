@@ -13,6 +13,8 @@ AHEAD_BATCHES = 2
 CANCEL_SECONDS = 1.0
 """How long the thread of a cancelled reading is waited for; one that hangs is left to itself."""
 LOOK_SECONDS = 0.1
+TAKE_BYTES = 256 << 20
+"""Batches are taken together up to this size: rows may be wide."""
 
 
 class Reading:
@@ -35,7 +37,8 @@ class Reading:
     def take(self, rows: int, *, seconds: float | None) -> list[Batch]:
         """Return the next batches: this many rows, or fewer where the end or the time comes.
 
-        `seconds` is how long to wait for them; None for as long as it takes.
+        Of wide rows fewer come together. `seconds` is how long to wait for them; None for as long
+        as it takes.
 
         Raises
         ------
@@ -47,7 +50,8 @@ class Reading:
             raise self._failure
         found: list[Batch] = []
         deadline = None if seconds is None else time.monotonic() + seconds
-        while not self.done and sum(batch.table.num_rows for batch in found) < rows:
+        size = 0
+        while not self.done and rows > 0 and size < TAKE_BYTES:
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
             try:
                 item = self._queue.get(block=left != 0, timeout=left)
@@ -60,6 +64,8 @@ class Reading:
                 self.done = True
             else:
                 found.append(item)
+                rows -= item.table.num_rows
+                size += item.table.nbytes
         return found
 
     def cancel(self) -> None:

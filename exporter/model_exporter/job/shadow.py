@@ -6,7 +6,9 @@ versions of its id; the ledger counts it once, by what became of it with the pre
 logged first.
 """
 
-LEAD = "row_number() OVER (PARTITION BY key ORDER BY ts, version) = 1"
+LEAD = "row_number() OVER (PARTITION BY key, before ORDER BY ts, version) = 1"
+"""Of the predictions of an id as they were, or as they are; those that are not known yet are later
+than those that are, and change nothing."""
 
 
 def first_logged(digest: str) -> list[str]:

@@ -25,13 +25,14 @@ MAX_LINES = 20
 """Places that are named of each table; of more only the number is told."""
 
 _COMPARED = {
-    "counts": ("version, slot", "tiles", ("value",)),
-    "sums": ("version, slot", "tiles", ("value", "rows")),
-    "lifetime": ("version, NULL", "counters", ("value",)),
-    "labeled": (f"version, CAST(floor(time / {tables.HOUR}.0) AS BIGINT)", "rows", ()),
-    "orphan": ("NULL, NULL", "waiting labels", ()),
+    "counts": ("version, slot", "tiles", "stat"),
+    "sums": ("version, slot", "tiles", "stat"),
+    "cells": ("version, slot", "tiles", ""),
+    "lifetime": ("version, NULL", "counters", "stat"),
+    "labeled": (f"version, CAST(floor(time / {tables.HOUR}.0) AS BIGINT)", "rows", ""),
+    "orphan": ("NULL, NULL", "waiting labels", ""),
 }
-"""By table: where a difference is (version, hour), what differs, and the columns that add up."""
+"""By table: where a difference is (version, hour), what differs, and the column that names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class _Scratch(Store):
     def __init__(self, path: Path, model: ModelConfig, directory: Path) -> None:
         self.model = model
         self.fresh = False
-        self._tiles = compile_tiles(model)
+        self.tiles = compile_tiles(model)
         scratch = directory / "scratch.duckdb"
         self._connection = duckdb.connect(scratch, config=dict(database.SETTINGS))
         try:
@@ -147,8 +148,9 @@ def _bytes(path: Path) -> int:
 
 def _differences(store: _Scratch, table: str) -> Iterator[str]:
     """Yield a line for each version and hour in which a table is not what follows from the rows."""
-    place, what, added = _COMPARED[table]
-    kinds = "string_agg(DISTINCT stat, ', ' ORDER BY stat)" if added else "''"
+    place, what, stat = _COMPARED[table]
+    added = tables.ADDED.get(table, ())
+    kinds = f"string_agg(DISTINCT {stat}, ', ' ORDER BY {stat})" if stat else "''"
     found = store.query(
         f"SELECT {place}, count(*), {kinds} FROM ({_signed(store, table, added)}) "
         "GROUP BY 1, 2 ORDER BY 1, 2"

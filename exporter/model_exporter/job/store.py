@@ -14,47 +14,44 @@ Only what has a timestamp at or before `now` takes part; later rows wait in the 
 has passed them.
 """
 
-import contextlib
 import hashlib
+import itertools
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
 
-import duckdb
-import numpy as np
 import pyarrow as pa
 
 from model_exporter.job import database, merging, pairing, staging, tables
 from model_exporter.job.columns import amount_columns, prediction_columns
 from model_exporter.job.config import ModelConfig
+from model_exporter.job.pairing import changed
 from model_exporter.job.quarantine import Quarantine
+from model_exporter.job.refusals import read_refused
+from model_exporter.job.session import Session
 from model_exporter.job.sources import Batch, Cursor
 from model_exporter.job.tiles import compile_tiles
 
 PREDICTIONS = "predictions"
 LABELS = "labels"
-TILES = ("counts", "sums")
-DERIVED = (*TILES, "lifetime", "labeled", "orphan")
+DERIVED = (*tables.TILES, "lifetime", "labeled", "orphan")
 COMPACT_GROWTH = 4
 COMPACT_ROWS = 100_000
 """Tiles are appended to and summed when read; they are merged when there are this many, and this
 many times more than after the last merge."""
 REBUILD_ROWS = 1_000_000
 """Predictions that are joined at once when everything is joined anew."""
-MAX_REFUSED = 20_000
-"""Records that one transaction may put into quarantine; those beyond are counted, not kept."""
-
-Parameters = Sequence[Any] | Mapping[str, Any]
 
 logger = logging.getLogger("model_exporter")
 
 
-class Store:
+class Store(Session):
     """Rows and tiles of one model. Use as a context manager.
 
     Attributes
     ----------
+    tiles
+        How they are made of rows.
     now
         The rows up to this instant, in microseconds, take part.
     fresh
@@ -71,8 +68,9 @@ class Store:
 
     def __init__(self, directory: Path, model: ModelConfig) -> None:
         self.model = model
-        self._tiles = compile_tiles(model)
+        self.tiles = compile_tiles(model)
         self.fresh = False
+        self._newest: dict[str, int] = {}
         self.path = database.path_of(directory, model.name)
         self._connection = database.connect(self.path)
         self._quarantine = Quarantine(directory, model.name) if model.quarantine else None
@@ -84,28 +82,16 @@ class Store:
             self._connection.close()
             raise
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Write what DuckDB holds back, and release the file."""
-        self._connection.close()
-
-    def interrupt(self) -> None:
-        """Have a statement that another thread executes fail, and its transaction with it."""
-        with contextlib.suppress(duckdb.ConnectionException):  # closed meanwhile
-            self._connection.interrupt()
-
-    def query(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
-        """Return the rows of a query."""
-        return self._connection.execute(sql, parameters).fetchall()
-
-    def arrays(self, sql: str, parameters: Parameters = ()) -> Mapping[str, Any]:
-        """Return the columns of a query as numpy arrays."""
-        return self._connection.execute(sql, parameters).fetchnumpy()
+    def newest(self, table: str) -> int | None:
+        """Return the newest timestamp of the predictions or labels that take part."""
+        found = None
+        for since in (self._newest.get(table, self.now), None):  # first where it was found last
+            sql = f"SELECT max(ts) FROM {table} WHERE ts <= {self.now}"
+            found = self.query(sql if since is None else f"{sql} AND ts >= {since}")[0][0]
+            if found is not None:
+                self._newest[table] = found
+                break
+        return found
 
     def cursors(self, source: str) -> dict[str, Cursor]:
         """Return how far each file of a source was read."""
@@ -122,7 +108,8 @@ class Store:
                 if self._any("touched"):
                     self._keep("near", merging.near("prediction", "touched"))
                     self._keep("known", merging.near("label", "touched"))
-                    self._change(self.now, now, predictions=("near", "near"), labels=("known",) * 2)
+                    near, known = changed("near"), changed("known")
+                    self._change(self.now, now, predictions=near, labels=known)
             self._forget(now)
             self._set_meta("now", str(now))
         self.now = now
@@ -134,9 +121,12 @@ class Store:
         """
         with self._transaction():
             self._run(staging.staged(self.model, source))
+            for schema, alike in itertools.groupby(batches, key=lambda batch: batch.table.schema):
+                # All at once, so that its threads share the work.
+                self._stage(source, schema, pa.concat_tables(batch.table for batch in alike))
             for batch in batches:
-                self._stage(source, batch)
-            refused = self._refused(source, batches) if self._quarantine else []
+                self._reach(source, batch)
+            refused = read_refused(self, self.model, source, batches) if self._quarantine else []
             self._execute(staging.refuse(self.model, source))
             if source == PREDICTIONS:
                 if self._horizon:
@@ -144,6 +134,7 @@ class Store:
                 self._add_predictions()
             else:
                 self._add_labels()
+            self._run(tables.drop_scratch())
         if self._quarantine:
             self._quarantine.write(refused)
         return sum(batch.table.num_rows for batch in batches)
@@ -153,28 +144,22 @@ class Store:
         self._run(tables.fresh(self.model))
         self.fresh = True
 
-    @contextlib.contextmanager
-    def pieces(self, bounds: Sequence[tuple[int, int]]) -> Iterator[None]:
-        """Provide the rows of some intervals as the tiles ``piece_<kind>`` and `delta_labeled`.
+    def place(self, bounds: Sequence[tuple[int, int]]) -> None:
+        """Have the relations of the tiles name the rows of some intervals.
 
-        `bounds` are half-open, in microseconds; the slot of a piece is its place there.
+        `bounds` are half-open, in microseconds; the slot of a row is the place of its interval.
         """
-        with self._transaction():
-            self._run(tables.empty_pieces())
-            self._run(pairing.piece_rows(self.model, bounds, self.now))
-            self._append("counts", self._tiles.predicted, to="piece_")
-            self._append_labeled(to="piece_")
-        yield
+        self._run(pairing.piece_rows(self.model, bounds, self.now))
 
     def compact(self, *, always: bool = False) -> None:
         """Merge the tiles that were appended, if there are many, or `always`."""
-        size = sum(self.query(f"SELECT count(*) FROM {table}")[0][0] for table in DERIVED)
+        sizes = " + ".join(f"(SELECT count(*) FROM {table})" for table in DERIVED)
+        size = self.query(f"SELECT {sizes}")[0][0]
         if size < self._compact_at and not always:
             return
         with self._transaction():
-            for statement in tables.compact():
-                self._execute(statement)
-        size = sum(self.query(f"SELECT count(*) FROM {table}")[0][0] for table in DERIVED)
+            self._run(tables.compact())
+        size = self.query(f"SELECT {sizes}")[0][0]
         self._compact_at = max(COMPACT_ROWS, COMPACT_GROWTH * size)
 
     def _digests(self) -> tuple[str, str]:
@@ -182,7 +167,7 @@ class Store:
         columns = [*prediction_columns(self.model), *amount_columns(self.model)]
         shadow = ["shadow"] * self.model.shadow
         rows = _digest(tables.SCHEMA_VERSION, *map(repr, columns), *shadow)
-        return rows, _digest(rows, repr(self._tiles), *pairing.pair(self.model, "is", 0))
+        return rows, _digest(rows, repr(self.tiles), *pairing.pair(self.model, was=0, now=0))
 
     def _open(self) -> None:
         rows, tiles = self._digests()
@@ -216,45 +201,15 @@ class Store:
     def _horizon(self) -> int:
         return int(self._meta("horizon") or 0)
 
-    def _stage(self, source: str, batch: Batch) -> None:
-        """Read a batch in the canonical form, and set its cursor."""
-        self._connection.register("batch", batch.table)
-        self._execute(staging.stage(self.model, source, batch.table.schema))
-        self._connection.unregister("batch")
+    def _stage(self, source: str, schema: pa.Schema, table: pa.Table) -> None:
+        """Read records in the canonical form."""
+        self.query_batch(table, staging.stage(self.model, source, schema))
+
+    def _reach(self, source: str, batch: Batch) -> None:
+        """Set the cursor of a batch."""
         self._execute("DELETE FROM cursor WHERE source = ? AND file = ?", [source, batch.file])
         place = [source, batch.file, batch.cursor.position, batch.cursor.fingerprint]
         self._execute("INSERT INTO cursor VALUES (?, ?, ?, ?)", place)
-
-    def _refused(self, source: str, batches: Sequence[Batch]) -> list[dict[str, Any]]:
-        """Return the records that are refused for the first time, as they were read."""
-        if not self.query(staging.any_refused(self.model, source)):
-            return []
-        found: dict[int, dict[str, Any]] = {}
-        for batch in batches:
-            table = batch.table.append_column(
-                staging.PLACE, pa.array(np.arange(batch.table.num_rows))
-            )
-            self._connection.register("batch", table)
-            refused = self.query(staging.refused(self.model, source, table.schema))
-            self._connection.unregister("batch")
-            places = pa.array([place for place, _, _ in refused][:MAX_REFUSED], pa.int64())
-            for record, (place, reason, digest) in zip(
-                batch.table.take(places).to_pylist(), refused, strict=False
-            ):
-                found.setdefault(
-                    digest,
-                    {
-                        "source": source,
-                        "file": batch.file,
-                        "row": place + 1,
-                        "rows_end_at": batch.cursor.position,
-                        "reason": reason,
-                        "record": record,
-                    },
-                )
-            if len(found) > MAX_REFUSED:
-                break
-        return list(found.values())
 
     def _add_predictions(self) -> None:
         self._execute(merging.STORED)
@@ -264,70 +219,62 @@ class Store:
         keys = merging.near("label", "adopted")
         self._keep("known", keys if self._any("adopted") else f"{keys} LIMIT 0")
         self._run(merging.ADD_PREDICTIONS)
-        self._change(
-            self.now, self.now, predictions=("stored", "incoming"), labels=("known", "known")
-        )
+        stored, incoming = changed("stored", after="false"), changed("incoming", before="false")
+        predictions = f"{stored} UNION ALL BY NAME {incoming}"
+        self._change(self.now, self.now, predictions=predictions, labels=changed("known"))
 
     def _add_labels(self) -> None:
         arrived = int(self._meta("arrived") or 0) + 1
         self._set_meta("arrived", str(arrived))
         self._execute(merging.KNOWN_LABELS)
         self._execute(merging.new_labels(self.model), {"arrived": arrived})
-        self._keep("near", merging.near_outcomes(self.model, "news"))
-        self._run(merging.ADD_LABELS)
-        self._keep("all_known", "SELECT * FROM known UNION ALL BY NAME SELECT * FROM news")
+        predictions = "prediction"
+        if self.model.shadow or self.model.windows_by == "label_timestamp":
+            predictions = "near"  # is read more than once
+            self._keep("near", merging.near("prediction", "news"))
+        known, news = changed("known SEMI JOIN news USING (key)"), changed("news", before="false")
         self._change(
-            self.now, self.now, predictions=("near", "near"), labels=("known", "all_known")
+            self.now,
+            self.now,
+            predictions=changed(predictions),
+            labels=f"{known} UNION ALL BY NAME {news}",
+            predicted=False,
         )
+        self._execute(merging.ADD_LABELS)
+        # Of versions that shadow each other, one label has several pairs.
+        if self.model.shadow or self.query(merging.UNMATCHED)[0][0]:
+            self._execute(merging.ADD_ORPHANS)
 
     def _change(
-        self, was: int, now: int, *, predictions: tuple[str, str], labels: tuple[str, str]
+        self, was: int, now: int, *, predictions: str, labels: str, predicted: bool = True
     ) -> None:
         """Add to the tiles what some predictions and labels contribute now, less what they did.
 
-        Each pair names the relation as of `was` and the relation as of `now`.
+        The two relations are those of `pairing.changed`; `predicted` tells whether predictions
+        changed too.
         """
-        relations = {
-            "was_prediction": predictions[0], "is_prediction": predictions[1],
-            "was_label": labels[0], "is_label": labels[1],
-        }  # fmt: skip
-        self._run(pairing.sides(**{n: f"SELECT * FROM {r}" for n, r in relations.items()}))
-        moved = was != now or predictions[0] != predictions[1]
-        before = self._any(predictions[0]) and (moved or self._any(labels[0]))
-        sides = [("was", was), ("is", now)] if before else [("is", now)]
-        paired = self._any(labels[1])
+        self._run(pairing.views(changed_prediction=predictions, changed_label=labels))
+        self._run(pairing.pair(self.model, was=was, now=now))
+        paired = self._any("pair")
         if paired:
-            self._pair(sides)
+            self._execute(pairing.lifetime(self.model))
+            self._run(pairing.keep_labeled(self.model))
+            for kind, tiles in self.tiles.labeled.items():
+                self._append(kind, tiles)
         # By label time, a prediction has no place before it has a label.
-        if paired if self.model.windows_by == "label_timestamp" else moved:
-            self._run(pairing.rows(self.model, side, at) for side, at in sides)
-            self._execute(pairing.difference("prediction", [side for side, _ in sides]))
-            self._append("counts", self._tiles.predicted)
+        if paired if self.model.windows_by == "label_timestamp" else predicted:
+            self._run(pairing.predicted(self.model, was=was, now=now))
+            self._append("counts", self.tiles.predicted)
         if paired and self.fresh:
             self._execute(pairing.keep_fresh(self.model))
 
-    def _pair(self, sides: Sequence[tuple[str, int]]) -> None:
-        for side, at in sides:
-            self._run(pairing.pair(self.model, side, at))
-        for of in ("pair", "labeled"):
-            self._execute(pairing.difference(of, [side for side, _ in sides]))
-        self._execute(pairing.lifetime(self.model))
-        self._run(pairing.keep_labeled(self.model))
-        self._append_labeled()
-
-    def _append_labeled(self, to: str = "") -> None:
-        if self._tiles.cells is not None:
-            self._keep("cells", self._tiles.cells)
-        self._append("counts", self._tiles.labeled, to=to)
-        self._append("sums", self._tiles.sums, to=to)
-
-    def _append(self, kind: str, tiles: str, *, to: str = "") -> None:
+    def _append(self, kind: str, tiles: str) -> None:
         """Append tiles of one kind; keep them apart too where the windows are watched."""
-        if self.fresh and not to:
+        if self.fresh:
             self._keep("added", tiles)
             tiles = "SELECT * FROM added"
             self._execute(tables.append(kind, tiles, to=f"fresh_{kind}"))
-        self._execute(tables.append(kind, tiles, to=f"{to}{kind}"))
+        self._execute(tables.append(kind, tiles))
 
     def _rebuild(self, now: int) -> None:
         self.fresh = False
@@ -339,39 +286,8 @@ class Store:
         for part in range(parts):
             for name, table in (("near", "prediction"), ("known", "label")):
                 self._keep(name, f"SELECT * FROM {table} WHERE hash(key) % {parts} = {part}")
-            self._keep("none", "SELECT * FROM near LIMIT 0")
-            self._change(-1, now, predictions=("none", "near"), labels=("known", "known"))
-
-    def _keep(self, name: str, sql: str) -> None:
-        self._execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
-
-    def _any(self, table: str) -> bool:
-        return bool(self.query(f"SELECT 1 FROM {table} LIMIT 1"))
-
-    def _run(self, sql: Iterable[str]) -> None:
-        for statement in sql:
-            self._execute(statement)
-
-    def _meta(self, key: str) -> str:
-        found = self.query("SELECT value FROM meta WHERE key = ?", [key])
-        return str(found[0][0]) if found else ""
-
-    def _set_meta(self, key: str, value: str) -> None:
-        self._execute("DELETE FROM meta WHERE key = ?", [key])
-        self._execute("INSERT INTO meta VALUES (?, ?)", [key, value])
-
-    def _execute(self, sql: str, parameters: Parameters = ()) -> None:
-        self._connection.execute(sql, parameters)
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.begin()
-        try:
-            yield
-        except BaseException:
-            self._connection.rollback()
-            raise
-        self._connection.commit()
+            near = changed("near", before="false")
+            self._change(-1, now, predictions=near, labels=changed("known"))
 
 
 def _digest(*parts: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from model_exporter.job import cells
 from model_exporter.job.columns import (
     Column,
     Form,
@@ -12,7 +13,7 @@ from model_exporter.job.columns import (
 from model_exporter.job.config import ModelConfig
 from model_exporter.records import Task
 
-SCHEMA_VERSION = "7"
+SCHEMA_VERSION = "8"
 HOUR = 3_600_000_000
 """Microseconds. The slot of a tile is the hour of its rows, counted from 1970."""
 
@@ -21,6 +22,8 @@ _GROUP = "version VARCHAR, segment VARCHAR, segment_value VARCHAR, slot BIGINT"
 TILES = {
     "counts": f"{_GROUP}, stat VARCHAR, name VARCHAR, key VARCHAR, value BIGINT",
     "sums": f"{_GROUP}, stat VARCHAR, key VARCHAR, exponent BIGINT, value HUGEINT, rows BIGINT",
+    "cells": f"{_GROUP}, label VARCHAR, predicted VARCHAR, bin BIGINT, "
+    + ", ".join(f"{name} HUGEINT" for name in cells.AMOUNTS),
 }
 TABLES = {
     "cursor": "source VARCHAR, file VARCHAR, position BIGINT, fingerprint VARCHAR",
@@ -29,7 +32,15 @@ TABLES = {
     "lifetime": "version VARCHAR, stat VARCHAR, name VARCHAR, key VARCHAR, value HUGEINT",
     **TILES,
 }
-_ADDED = {"counts": ("value",), "sums": ("value", "rows"), "lifetime": ("value",)}
+ADDED = {
+    "counts": ("value",),
+    "sums": ("value", "rows"),
+    "cells": cells.AMOUNTS,
+    "lifetime": ("value",),
+}
+"""By table: the columns that add up."""
+SCRATCH = ("staged", "winners", "stored", "adopted", "near", "known", "news", "pair", "several")
+"""Temporary tables with rows of what is taken in."""
 
 
 def create(model: ModelConfig) -> list[str]:
@@ -56,19 +67,19 @@ def fresh(model: ModelConfig) -> list[str]:
 
 def append(kind: str, tiles: str, *, to: str = "") -> str:
     """Return the statement that adds tiles, without those that cancelled out."""
-    changed = " OR ".join(f"{name} <> 0" for name in _ADDED[kind])
+    changed = " OR ".join(f"{name} <> 0" for name in ADDED[kind])
     return f"INSERT INTO {to or kind} BY NAME SELECT * FROM ({tiles}) WHERE {changed}"
 
 
-def empty_pieces() -> list[str]:
-    """Return the statements that make the empty tables ``piece_<kind>``."""
-    return [f"CREATE OR REPLACE TEMP TABLE piece_{kind} ({TILES[kind]})" for kind in TILES]
+def drop_scratch() -> list[str]:
+    """Return the statements that give back the memory of what was taken in."""
+    return [f"DROP TABLE IF EXISTS temp.{table}" for table in SCRATCH]
 
 
 def compact() -> list[str]:
     """Return the statements that merge appended tiles."""
     statements = []
-    for table, added in _ADDED.items():
+    for table, added in ADDED.items():
         columns = [part.split()[0] for part in TABLES[table].split(", ")]
         keys = ", ".join(name for name in columns if name not in added)
         totals = ", ".join(f"sum({name}) AS {name}" for name in added)

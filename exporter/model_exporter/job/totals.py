@@ -1,16 +1,18 @@
 """Totals of tiles, and how they are read: many ranges of time in one query of each kind."""
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model_exporter.job import cells
 from model_exporter.job.columns import score_classes
+from model_exporter.job.score_steps import score_counts
 from model_exporter.job.store import Store
 from model_exporter.job.tables import HOUR
-from model_exporter.job.tiles import score_counts
 
 Interval = tuple[int, int]
 """Half-open."""
@@ -51,6 +53,10 @@ class Totals:
     def keys(self, stat: str, name: str = "") -> dict[str, int]:
         """Return rows by key."""
         return {k: n for (s, m, k), n in self.counts.items() if s == stat and m == name and n}
+
+    def copy(self) -> Self:
+        """Return totals that can be added to."""
+        return type(self)(dict(self.counts), dict(self.sums), dict(self.scores))
 
     def add(self, other: "Totals", sign: int = 1) -> None:
         """Add the totals of other rows, or take them away."""
@@ -129,10 +135,16 @@ class TotalsReader:
         """Return what was added to the tiles of ranges of hours since they are watched."""
         return self._read("fresh_", hours, lambda: _placed("fresh_labeled", "slot", hours))
 
-    def pieces(self, count: int) -> list[Groups]:
-        """Return the totals of each piece that the store provides now."""
-        slots = [(i, i + 1) for i in range(count)]
-        return self._read("piece_", slots, lambda: _placed("delta_labeled", "slot", slots))
+    def pieces(self, bounds: Sequence[Interval]) -> list[Groups]:
+        """Return the totals of intervals of time, in microseconds, as their rows give them."""
+        if not bounds:
+            return []
+        self._store.place(bounds)
+        tiles = {
+            kind: f"SELECT slot AS place, * EXCLUDE (slot) FROM ({sql})"
+            for kind, sql in self._store.tiles.of_rows().items()
+        }
+        return self._sum(len(bounds), tiles, "SELECT slot AS place, * FROM delta_labeled")
 
     def ranked(self, times: Sequence[Interval]) -> list[Groups]:
         """Return the scores themselves of intervals of time, in microseconds."""
@@ -144,12 +156,20 @@ class TotalsReader:
     def _read(
         self, prefix: str, slots: Sequence[Interval], rows: Callable[[], str]
     ) -> list[Groups]:
-        found: list[Groups] = [{} for _ in slots]
-        if slots:
-            self._add_counts(found, _placed(f"{prefix}counts", "slot", slots))
-            self._add_sums(found, _placed(f"{prefix}sums", "slot", slots))
-            if self._steps:
-                self._add_scores(found, self._steps, rows())
+        if not slots:
+            return []
+        kinds = self._store.tiles.of_rows()
+        tiles = {kind: _placed(f"{prefix}{kind}", "slot", slots) for kind in kinds}
+        return self._sum(len(slots), tiles, rows())
+
+    def _sum(self, count: int, tiles: Mapping[str, str], rows: str) -> list[Groups]:
+        """Return the sums of tiles by place, and the steps of the scores of rows."""
+        found: list[Groups] = [{} for _ in range(count)]
+        add = {"counts": self._add_counts, "sums": self._add_sums, "cells": self._add_cells}
+        for kind, query in tiles.items():
+            add[kind](found, query)
+        if self._steps:
+            self._add_scores(found, self._steps, rows)
         return found
 
     def _add_counts(self, found: list[Groups], rows: str) -> None:
@@ -172,6 +192,19 @@ class TotalsReader:
             known, parts = totals.sums.setdefault((stat, key), (0, {}))
             parts[exponent] = int(whole)
             totals.sums[stat, key] = (known + count, parts)
+
+    def _add_cells(self, found: list[Groups], rows: str) -> None:
+        keys = f"place, version, segment, segment_value, {', '.join(cells.KEYS)}"
+        sums = ", ".join(f"sum({name})" for name in cells.AMOUNTS)
+        sql = f"SELECT {keys}, {sums} FROM ({rows}) GROUP BY {keys} ORDER BY {keys}"
+        of_groups = itertools.groupby(self._store.query(sql), key=lambda row: row[:4])
+        for (place, *names), of_group in of_groups:
+            group = Group(*names)
+            totals = found[place].setdefault(group, Totals())
+            read = (row[4:] for row in of_group)
+            counts, sums_of = cells.decoded(read, self._store.model, whole=not group.segment)
+            totals.counts |= counts
+            totals.sums |= sums_of
 
     def _add_scores(self, found: list[Groups], counts: str, rows: str) -> None:
         """Add the scores of signed rows, by the query of `tiles.score_counts`."""

@@ -14,10 +14,15 @@ from numpy.typing import NDArray
 from model_exporter.baseline import Baseline
 from model_exporter.estimates.rows import ExpectedRows, expected_rows
 from model_exporter.job.bins import bin_of
-from model_exporter.job.columns import binary_classes, feature_names, score_classes
+from model_exporter.job.columns import (
+    binary_classes,
+    feature_names,
+    score_classes,
+    sql_text,
+)
 from model_exporter.job.config import ModelConfig
+from model_exporter.job.relations import row_schema
 from model_exporter.job.store import Store
-from model_exporter.job.tiles import row_schema
 from model_exporter.job.totals import Group, Totals
 from model_exporter.job.windows import WindowTotals
 from model_exporter.records import ALL_VERSIONS, OTHER, Subject, Task
@@ -38,14 +43,16 @@ def read_expected(store: Store, window: WindowTotals) -> Parts:
     rows = window.rows[0]
     if not rows or not score_classes(store.model):
         return {}
-    found = store.arrays(_rows(store, window.interval, rows))
+    known = _known(window, store.model)
+    found = store.arrays(_rows(store, window.interval, rows, known))
     columns = {name: _plain(column) for name, column in found.items()}
-    names = _names(store.model, columns["predicted"])
-    places = {name: i for i, name in enumerate(names)}
-    columns["place"] = np.array([places.get(p, 0) for p in columns["predicted"]], dtype=np.int64)
+    predicted = [known["predicted"][place] for place in np.unique(columns["predicted"])]
+    names = _names(store.model, predicted)
+    places = [names.index(p) if p in names else 0 for p in known["predicted"]]
+    columns["place"] = np.array(places, dtype=np.int64)[columns["predicted"]]
     parts: dict[Group, tuple[list[ExpectedRows], list[ExpectedRows]]] = {}
-    for version, baseline, inside in _versions(store.model, columns["version"]):
-        for segment, value, chosen in _segments(window, store.model, columns, inside):
+    for version, baseline, inside in _versions(store.model, known["version"], columns["version"]):
+        for segment, value, chosen in _segments(store.model, known, columns, inside):
             every, labelled = parts.setdefault(Group(version, segment, value), ([], []))
             calibrations = baseline.errors.calibrations if baseline and baseline.errors else {}
             for target, rows_of in ((every, chosen), (labelled, chosen & columns["labelled"])):
@@ -53,67 +60,90 @@ def read_expected(store: Store, window: WindowTotals) -> Parts:
     return parts
 
 
-def _versions(model: ModelConfig, versions: Column) -> Iterator[tuple[str, Baseline | None, Mask]]:
+def _known(window: WindowTotals, model: ModelConfig) -> dict[str, list[str]]:
+    """Return the texts there are, by column; of segments those that are not pooled."""
+    known = {
+        f"s{i}": sorted({g.segment_value for g in window.groups if g.segment == name} - {OTHER})
+        for i, name in enumerate(model.segments)
+    }
+    whole = {g.version: t for g, t in window.groups.items() if not g.segment}
+    known["version"] = sorted(v for v, t in whole.items() if t.count("predictions"))
+    predicted = {name for totals in whole.values() for name in totals.keys(Subject.PREDICTION)}
+    return {**known, "predicted": sorted(predicted)}
+
+
+def _versions(
+    model: ModelConfig, known: Sequence[str], versions: Column
+) -> Iterator[tuple[str, Baseline | None, Mask]]:
     """Yield each version; and all pooled, once for each baseline that some of them share."""
-    shared: dict[str, tuple[Baseline | None, list[str]]] = {}
-    for version in sorted(set(versions.tolist())):
-        baseline = model.baseline(version)
-        yield version, baseline, np.asarray(versions == version)
+    shared: dict[str, tuple[Baseline | None, list[int]]] = {}
+    for place in np.unique(versions).tolist():
+        baseline = model.baseline(known[place])
+        yield known[place], baseline, np.asarray(versions == place)
         key = baseline.checksum if baseline else ""
-        shared.setdefault(key, (baseline, []))[1].append(version)
-    for baseline, known in () if model.shadow else shared.values():
-        yield ALL_VERSIONS, baseline, np.isin(versions, known)
+        shared.setdefault(key, (baseline, []))[1].append(place)
+    for baseline, places in () if model.shadow else shared.values():
+        yield ALL_VERSIONS, baseline, np.isin(versions, places)
 
 
 def _segments(
-    window: WindowTotals, model: ModelConfig, columns: Mapping[str, Column], inside: Mask
+    model: ModelConfig,
+    known: Mapping[str, Sequence[str]],
+    columns: Mapping[str, Column],
+    inside: Mask,
 ) -> Iterator[tuple[str, str, Mask]]:
     """Yield the whole, and each value of a segment; rare ones pooled as in the totals."""
     yield "", "", inside
     for i, segment in enumerate(model.segments):
-        values = columns[f"s{i}"]
-        pooled = {g.segment_value for g in window.groups if g.segment == segment}
-        kept = sorted(pooled - {OTHER})
-        masks = {value: inside & (values == value) for value in kept}
-        known = {*kept, None}
-        masks[OTHER] = inside & np.array([v not in known for v in values.tolist()], dtype=bool)
-        yield from ((segment, value, chosen) for value, chosen in masks.items() if chosen.any())
+        for place, value in enumerate([*known[f"s{i}"], OTHER]):
+            chosen = inside & (columns[f"s{i}"] == place)
+            if chosen.any():
+                yield segment, value, chosen
 
 
-def _rows(store: Store, interval: tuple[int, int], rows: int) -> str:
+def _rows(
+    store: Store, interval: tuple[int, int], rows: int, known: Mapping[str, Sequence[str]]
+) -> str:
+    """Return the query of the rows; texts are places among the known ones, or else the next."""
     model = store.model
-    names = ["version", "predicted", *(f"p{i}" for i in range(len(score_classes(model))))]
-    names += [f"s{i}" for i in range(len(model.segments))]
+    names = [_place(name, known[name]) for name in ("version", "predicted")]
+    names += [f"p{i}" for i in range(len(score_classes(model)))]
+    names += [_place(f"s{i}", known[f"s{i}"]) for i in range(len(model.segments))]
     inside = f"time >= {interval[0]} AND time < {interval[1]}"
     share = -(-rows // MAX_ROWS)
     if share > 1:
         inside += f" AND hash(key) % {share} = 0"
     source = "(SELECT *, true AS labelled FROM labeled)"
     if model.windows_by == "prediction_timestamp":
-        known = f"SELECT key FROM labeled WHERE {inside}"
+        labelled = f"SELECT key FROM labeled WHERE {inside}"
         source = (
-            f"(SELECT *, ts AS time, key IN ({known}) AS labelled "
+            f"(SELECT *, ts AS time, key IN ({labelled}) AS labelled "
             f"FROM prediction WHERE ts <= {store.now})"
         )
     # Sorted, because sums of floats depend on their order in the last bit.
     return f"SELECT {', '.join(names)}, labelled FROM {source} WHERE {inside} ORDER BY ALL"
 
 
+def _place(column: str, known: Sequence[str]) -> str:
+    """Return the SQL of the place of a text; -1 where there is none."""
+    texts = ", ".join(map(sql_text, known))
+    place = f"coalesce(list_position(CAST([{texts}] AS VARCHAR[]), {column}) - 1, {len(known)})"
+    return f"CASE WHEN {column} IS NULL THEN -1 ELSE {place} END AS {column}"
+
+
 def _plain(column: Column) -> Column:
-    """Return a column of the store with NaN or None where it holds null."""
+    """Return a column of the store with NaN where it holds null; whole numbers have none."""
     masked = np.ma.asarray(column)
-    if masked.dtype.kind == "f":
-        return np.ma.filled(masked, np.nan)
-    return np.ma.filled(masked, None) if masked.dtype.kind == "O" else masked.data
+    return np.ma.filled(masked, np.nan) if masked.dtype.kind == "f" else masked.data
 
 
-def _names(model: ModelConfig, predicted: Column) -> tuple[str, ...]:
+def _names(model: ModelConfig, predicted: Sequence[str]) -> tuple[str, ...]:
     """Return the classes: those with a score, and others that were predicted."""
     if model.task is Task.BINARY:
         positive = str(model.positive_label)
-        others = sorted(set(predicted.tolist()) - {positive})
+        others = [name for name in predicted if name != positive]
         return binary_classes(model) or (others[0] if others else OTHER, positive)
-    return tuple(dict.fromkeys([*score_classes(model), *sorted(set(predicted.tolist()))]))
+    return tuple(dict.fromkeys([*score_classes(model), *predicted]))
 
 
 def _expected(
@@ -125,7 +155,7 @@ def _expected(
 ) -> ExpectedRows:
     return expected_rows(
         names,
-        predicted=columns["place"][inside].astype(np.int64),
+        predicted=columns["place"][inside],
         scores={
             name: columns[f"p{i}"][inside].astype(np.float64)
             for i, name in enumerate(score_classes(model))

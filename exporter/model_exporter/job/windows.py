@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from model_exporter.job.config import ModelConfig
+from model_exporter.job.score_steps import LAST_STEP, STEPS_PER_LOG_ODDS
 from model_exporter.job.store import Store
 from model_exporter.job.tables import HOUR
-from model_exporter.job.tiles import LAST_STEP, STEPS_PER_LOG_ODDS
 from model_exporter.job.totals import (
     Group,
     Groups,
@@ -36,6 +36,7 @@ MAX_SEGMENT_VALUES = 50
 """Values of a segment that are served by name; rarer ones are pooled."""
 EXACT_ROWS = 50_000
 """Labelled rows up to which a window ranks by the scores themselves, not by steps of a grid."""
+FRESH = ("counts", "cells", "labeled")
 FRESH_ROWS = 500_000
 """Additions to the tiles beyond which the windows are summed anew."""
 
@@ -81,7 +82,10 @@ class WindowReader:
         the next reading begins with the sums of this.
         """
         self._update({text: _whole_hours(interval) for text, interval in intervals.items()})
-        found = {text: _copied(self._sums[text][1]) for text in intervals}
+        found = {
+            text: {group: totals.copy() for group, totals in self._sums[text][1].items()}
+            for text in intervals
+        }
         self._add_ends(found, intervals)
         self._rank(found, intervals)
         for text, interval in intervals.items():
@@ -109,8 +113,8 @@ class WindowReader:
         """Tell whether the sums can be brought up to date with what was added since."""
         if not self.store.fresh:
             return False
-        sizes = "SELECT (SELECT count(*) FROM fresh_counts), (SELECT count(*) FROM fresh_labeled)"
-        return bool(max(self.store.query(sizes)[0]) < FRESH_ROWS)
+        sizes = ", ".join(f"(SELECT count(*) FROM fresh_{kind})" for kind in FRESH)
+        return bool(max(self.store.query(f"SELECT {sizes}")[0]) < FRESH_ROWS)
 
     def _add(
         self,
@@ -129,9 +133,7 @@ class WindowReader:
         """Add the parts of hours at the ends of the intervals."""
         ends = {text: _ends(interval) for text, interval in intervals.items()}
         pieces = cut(part for parts in ends.values() for part in parts)
-        with self.store.pieces(pieces):
-            read = self._reader.pieces(len(pieces))
-        for piece, totals in zip(pieces, read, strict=True):
+        for piece, totals in zip(pieces, self._reader.pieces(pieces), strict=True):
             for text, parts in ends.items():
                 if any(within(piece, part) for part in parts):
                     add_all(found[text], totals)
@@ -143,19 +145,13 @@ class WindowReader:
             for totals in found[text].values():
                 if text in small:
                     totals.scores.clear()
-                for steps in totals.scores.values():
-                    steps[0] = _score_of(steps[0])
+                for name, (steps, *rows) in totals.scores.items():
+                    totals.scores[name] = np.vstack([_score_of(steps), *rows])
         parts = cut(intervals[text] for text in small)
         for part, totals_of in zip(parts, self._reader.ranked(parts), strict=True):
             for text in small:
                 if within(part, intervals[text]):
                     add_all(found[text], totals_of)
-
-
-def _copied(groups: Groups) -> Groups:
-    copy: Groups = {}
-    add_all(copy, groups)
-    return copy
 
 
 def _labeled(groups: Groups) -> int:

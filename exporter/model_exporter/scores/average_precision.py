@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_exporter.records import Estimate
+from model_exporter.scores.inner import inner
 from model_exporter.scores.ranking import logit_estimate, mean_over_classes
 from model_exporter.scores.score import CLASSIFICATION, Estimates, Score
 from model_exporter.scores.statistics import ClassificationStatistics, ScoreHistogram
@@ -56,12 +57,12 @@ def value_and_variance(histogram: ScoreHistogram) -> tuple[float, float]:
     above, false = np.cumsum(positives), np.cumsum(negatives)
     reached = np.maximum(above + false, 1.0)  # 0 only where a bin holds no row
     precision = above / reached
-    value = float(positives @ precision / p)
+    value = inner(positives, precision) / p
     # What one more row of a score would add: its own precision, and a shift of all those below.
     shift = positives / p / reached**2
     from_positive = (precision - value) / p + _sum_from_here(shift * false)
     from_negative = _sum_from_here(shift * above)
-    return value, float(positives @ from_positive**2 + negatives @ from_negative**2)
+    return value, inner(positives, from_positive**2) + inner(negatives, from_negative**2)
 
 
 def _sum_from_here(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from model_exporter.records import Estimate
+from model_exporter.scores.inner import inner
 from model_exporter.scores.ranking import logit_estimate, mean_over_classes
 from model_exporter.scores.score import CLASSIFICATION, Estimates, Score
 from model_exporter.scores.statistics import ClassificationStatistics, ScoreHistogram
@@ -45,11 +46,9 @@ def _area(histogram: ScoreHistogram) -> Estimate | None:
         return None
     beaten = (np.cumsum(negatives) - negatives / 2) / n  # by a positive of this score
     beating = 1 - (np.cumsum(positives) - positives / 2) / p  # a negative of this score
-    area = float(positives @ beaten / p)
-    variance = float(
-        positives @ (beaten - area) ** 2 / max(1, p - 1) / p
-        + negatives @ (beating - area) ** 2 / max(1, n - 1) / n
-    )
+    area = inner(positives, beaten) / p
+    variance = inner(positives, (beaten - area) ** 2) / max(1, p - 1) / p
+    variance += inner(negatives, (beating - area) ** 2) / max(1, n - 1) / n
     others = (p + n) / 2 - 1
     trials = p * n / (1 + others * ((1 - area) / (2 - area) + area / (1 + area)))
     return logit_estimate(area, variance=variance, trials=trials, rarer=min(p, n))

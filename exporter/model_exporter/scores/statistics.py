@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from model_exporter.distribution import category_text, class_texts, numeric_values
 from model_exporter.errors import SchemaError
 from model_exporter.records import OTHER, Task
+from model_exporter.scores.inner import inner
 
 CALIBRATION_BINS = 10
 EPSILON = float(np.finfo(np.float64).eps)
@@ -233,7 +234,7 @@ def _classification(
 
 
 def _moments(losses: NDArray[np.float64]) -> Moments:
-    return Moments(losses.size, float(losses.sum()), float(losses @ losses))
+    return Moments(losses.size, float(losses.sum()), inner(losses, losses))
 
 
 def _histogram(scores: NDArray[np.float64], truth: NDArray[np.bool_]) -> ScoreHistogram:
