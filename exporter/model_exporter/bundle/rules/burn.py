@@ -1,6 +1,6 @@
 """Alerts about error budgets that burn too fast; their series are recorded in `slo`."""
 
-from model_exporter.bundle import thresholds
+from model_exporter.bundle import links, thresholds
 from model_exporter.bundle.rules import lookups
 from model_exporter.bundle.rules.rule import Alert, Group
 
@@ -129,6 +129,7 @@ BURN = (
         summary=ERRORS_SUMMARY,
         description=ERRORS_TEXT.replace("{days}", "five days"),
         details=lookups.AVAILABILITY,
+        dashboard=links.SERVING,
     ),
     Alert(
         name="ModelErrorBudgetBurn",
@@ -141,6 +142,7 @@ BURN = (
         summary=ERRORS_SUMMARY,
         description=ERRORS_TEXT.replace("{days}", "thirty days"),
         details=lookups.AVAILABILITY,
+        dashboard=links.SERVING,
     ),
     Alert(
         name="ModelLatencyBudgetBurn",
@@ -153,6 +155,7 @@ BURN = (
         summary=SLOW_SUMMARY,
         description=SLOW_TEXT.replace("{days}", "five days"),
         details=lookups.LATENCY,
+        dashboard=links.SERVING,
     ),
     Alert(
         name="ModelLatencyBudgetBurn",
@@ -165,6 +168,7 @@ BURN = (
         summary=SLOW_SUMMARY,
         description=SLOW_TEXT.replace("{days}", "thirty days"),
         details=lookups.LATENCY,
+        dashboard=links.SERVING,
     ),
     Alert(
         name="ModelLatencyObjectiveUnmatched",
@@ -183,6 +187,7 @@ BURN = (
         summary="The latency objective of model {{ $labels.model_name }} is not judged",
         description="The objective of model {{ $labels.model_name }} speaks of {{ $labels.le }} s,"
         " and model_prediction_latency_seconds has no bucket that ends there.",
+        dashboard=links.SERVING,
     ),
 )
 

@@ -48,7 +48,7 @@ DATA = (
         " {{ $labels.model_version }} is missing in {{ $value | humanizePercentage }} of the rows,"
         " far more than a week ago or nearly always. A join or a field upstream has probably"
         " broken.",
-        dashboard=links.QUALITY,
+        dashboard=links.DATA_QUALITY,
     ),
     Alert(
         name="ModelFeatureInvalid",
@@ -89,7 +89,7 @@ DATA = (
         " {{ $labels.feature }} of model {{ $labels.model_name }} version"
         " {{ $labels.model_version }} are out of range, of another type, infinite or against a"
         " constraint, far more than a week ago. A unit or a type upstream has probably changed.",
-        dashboard=links.QUALITY,
+        dashboard=links.DATA_QUALITY,
     ),
     Alert(
         name="ModelUnseenCategory",
@@ -129,7 +129,7 @@ DATA = (
         description="{{ $value | humanizePercentage }} of the values of feature"
         " {{ $labels.feature }} of model {{ $labels.model_name }} version"
         " {{ $labels.model_version }} are of categories that the baseline has not seen.",
-        dashboard=links.QUALITY,
+        dashboard=links.DATA_QUALITY,
     ),
     Alert(
         name="ModelSchemaMismatch",
@@ -166,7 +166,7 @@ DATA = (
         description="{{ $value | humanizePercentage }} of the rows given to model"
         " {{ $labels.model_name }} version {{ $labels.model_version }} in the last hour differ from"
         " its baseline's columns ({{ $labels.reason }}: {{ $labels.feature }}).",
-        dashboard=links.QUALITY,
+        dashboard=links.DATA_QUALITY,
     ),
     Alert(
         name="ModelInputStale",
@@ -193,6 +193,7 @@ DATA = (
         description="The newest input of model {{ $labels.model_name }} version"
         " {{ $labels.model_version }} is {{ $value | humanizeDuration }} old while it is being"
         " called. The pipeline that refreshes its features has probably stopped.",
+        dashboard=links.DATA_QUALITY,
     ),
 )
 

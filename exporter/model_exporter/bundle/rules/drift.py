@@ -37,7 +37,7 @@ DRIFT = (
         ' {{ $value | printf "%.3f" }} in its worst window that differs by more than tolerance'
         " and chance explain.",
         details=lookups.CRITICAL_PSI,
-        dashboard=links.QUALITY,
+        dashboard=links.DRIFT,
     ),
     Alert(
         name="ModelSidecarDrift",
@@ -57,7 +57,7 @@ DRIFT = (
         description="The population stability index of {{ $labels.subject }} {{ $labels.feature }}"
         " of model {{ $labels.model_name }} version {{ $labels.model_version }} over the last 6"
         f' hours is {{{{ $value | printf "%.3f" }}}} (drift from {thresholds.PSI_DRIFT}).',
-        dashboard=links.QUALITY,
+        dashboard=links.DRIFT,
     ),
     Alert(
         name="ModelDriftWidespread",
@@ -103,7 +103,7 @@ DRIFT = (
         " {{ $labels.model_name }} version {{ $labels.model_version }} have a population stability"
         f" index above {thresholds.PSI_DRIFT}: its input has changed as a whole.",
         details=lookups.TOP_FEATURES,
-        dashboard=links.QUALITY,
+        dashboard=links.DRIFT,
     ),
     Alert(
         name="ModelPredictionDrift",
@@ -123,7 +123,7 @@ DRIFT = (
         ' {{ $value | printf "%.3f" }} in its worst window that differs by more than tolerance'
         " and chance explain.",
         details=lookups.CRITICAL_PSI,
-        dashboard=links.QUALITY,
+        dashboard=links.DRIFT,
     ),
     Alert(
         name="ModelLabelDrift",
@@ -142,7 +142,7 @@ DRIFT = (
         " {{ $labels.model_name }} version {{ $labels.model_version }} is"
         ' {{ $value | printf "%.3f" }} in its worst window that differs by more than tolerance'
         " and chance explain.",
-        dashboard=links.QUALITY,
+        dashboard=links.DRIFT,
     ),
     Alert(
         name="ModelConceptDrift",

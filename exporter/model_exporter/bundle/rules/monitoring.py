@@ -1,6 +1,6 @@
 """Alerts about the monitoring itself: silence is not health."""
 
-from model_exporter.bundle import thresholds
+from model_exporter.bundle import links, thresholds
 from model_exporter.bundle.rules.rule import Alert, Group
 
 LEVEL = "namespace, job, model_name, model_version"
@@ -18,6 +18,7 @@ MONITORING = (
         summary="The exporter cannot read {{ $labels.source }} of model {{ $labels.model_name }}",
         description="No read of source {{ $labels.source }} of model {{ $labels.model_name }} has"
         " succeeded for 15 minutes. What is shown of it is from before.",
+        dashboard=links.MONITORING_HEALTH,
     ),
     Alert(
         name="ModelExporterStale",
@@ -48,6 +49,7 @@ MONITORING = (
         summary="Model {{ $labels.model_name }} is not being evaluated",
         description="The exporter job {{ $labels.job }} has not evaluated model"
         " {{ $labels.model_name }} for more than 15 minutes. Quality and drift are from before.",
+        dashboard=links.MONITORING_HEALTH,
     ),
     Alert(
         name="ModelTelemetryDropped",
@@ -66,6 +68,7 @@ MONITORING = (
         description="{{ $value | humanizePercentage }} of the rows of model"
         " {{ $labels.model_name }} version {{ $labels.model_version }} were dropped from telemetry"
         " in the last 15 minutes, because of {{ $labels.reason }}. Predictions are not affected.",
+        dashboard=links.MONITORING_HEALTH,
     ),
     Alert(
         name="ModelTelemetryErrors",
@@ -81,6 +84,7 @@ MONITORING = (
         description="In the stage {{ $labels.stage }} of the telemetry of model"
         " {{ $labels.model_name }} version {{ $labels.model_version }}"
         ' {{ $value | printf "%.0f" }} errors were kept from the model in the last 15 minutes.',
+        dashboard=links.MONITORING_HEALTH,
     ),
     Alert(
         name="ModelShardsSkipped",
@@ -97,6 +101,7 @@ MONITORING = (
         description='{{ $value | printf "%.0f" }} files of counts of model {{ $labels.model_name }}'
         " version {{ $labels.model_version }} could not be used ({{ $labels.reason }}). Traffic,"
         " errors and drift are shown without them.",
+        dashboard=links.MONITORING_HEALTH,
     ),
     Alert(
         name="ModelShardsDegraded",
@@ -110,6 +115,7 @@ MONITORING = (
         description="A worker process of model {{ $labels.model_name }} version"
         " {{ $labels.model_version }} cannot use the multiprocess directory (full, read-only or"
         " gone). Its counts are missing in most scrapes.",
+        dashboard=links.MONITORING_HEALTH,
     ),
     Alert(
         name="ModelInvalidRecords",
@@ -131,6 +137,7 @@ MONITORING = (
         description="{{ $value | humanizePercentage }} of the records that the exporter has read"
         " from the source {{ $labels.source }} of model {{ $labels.model_name }} in the last hour"
         " are invalid. They are in quarantine, and in no score.",
+        dashboard=links.MONITORING_HEALTH,
     ),
     Alert(
         name="ModelBaselineMissing",
@@ -150,6 +157,7 @@ MONITORING = (
         description="Version {{ $labels.model_version }} of model {{ $labels.model_name }} runs"
         " without a baseline, unlike others of it within a week: neither its drift nor its invalid"
         " values are seen.",
+        dashboard=links.MONITORING_HEALTH,
     ),
     Alert(
         name="ModelBaselineUnlike",
@@ -168,6 +176,7 @@ MONITORING = (
         description="Version {{ $labels.model_version }} of model {{ $labels.model_name }} runs"
         ' with {{ $value | printf "%.0f" }} unlike baselines. Sums over its replicas mean nothing'
         " until one is deployed everywhere.",
+        dashboard=links.MONITORING_HEALTH,
     ),
     Alert(
         name="ModelExporterConfigReloadFailed",
@@ -181,6 +190,7 @@ MONITORING = (
         description="The exporter {{ $labels.instance }} could not load its configuration and runs"
         " with the one it had before. Its log names file, line and key.",
         of_model=False,
+        dashboard=links.MONITORING_HEALTH,
     ),
     Alert(
         name="ModelRetrainingFailed",
@@ -199,6 +209,7 @@ MONITORING = (
         description="The exporter requested a retraining of model {{ $labels.model_name }}, and the"
         " service refused, was not reached, or was cut off before it answered. The audit log"
         " retraining.jsonl in the state directory says which.",
+        dashboard=links.MONITORING_HEALTH,
     ),
     Alert(
         name="Watchdog",

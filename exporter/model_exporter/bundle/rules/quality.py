@@ -58,7 +58,7 @@ QUALITY = (
         description="In at least one window version {{ $labels.model_version }} of model"
         " {{ $labels.model_name }} scores worse than its champion, version"
         " {{ $labels.champion }}, by more than chance explains.",
-        dashboard=links.QUALITY,
+        dashboard=links.VERSIONS,
     ),
 )
 

@@ -1,6 +1,6 @@
 """Alerts about the model's process and its calls; they need the sidecar only."""
 
-from model_exporter.bundle import thresholds
+from model_exporter.bundle import links, thresholds
 from model_exporter.bundle.rules.rule import Alert, Group
 
 REPLICA = "namespace, job, instance, model_name"
@@ -61,6 +61,7 @@ AVAILABILITY = (
         summary="Model {{ $labels.model_name }} is up and not called",
         description="Model {{ $labels.model_name }} in job {{ $labels.job }} has had no call for an"
         " hour, unlike at this time yesterday. Something before the model has probably stopped.",
+        dashboard=links.SERVING,
     ),
     Alert(
         name="ModelTrafficAnomaly",
@@ -87,6 +88,7 @@ AVAILABILITY = (
         description="Model {{ $labels.model_name }} in job {{ $labels.job }} is called"
         " {{ $value | humanizePercentage }} as often as at this time a week ago, and far from its"
         " mean of a day by its own spread.",
+        dashboard=links.SERVING,
     ),
 )
 
@@ -111,6 +113,7 @@ SERVING = (
         description="The 99th percentile of a call of model {{ $labels.model_name }} version"
         " {{ $labels.model_version }} is {{ $value | humanizeDuration }}, more than"
         f" {thresholds.LATENCY_FACTOR} times its average of the day before.",
+        dashboard=links.SERVING,
     ),
 )
 
