@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -70,11 +71,11 @@ def test_uids_are_unique_and_short(provisioned: dict[str, Any]) -> None:
 def test_sloth_accepts_its_format(
     flags: list[str], run: Callable, require_tool: Callable, tmp_path: Path
 ) -> None:
+    program = shutil.which("sloth")
+    if program is None:  # not in CI either: of all that it builds, this takes longest
+        pytest.skip("sloth is not on PATH: that it reads its format stays unverified")
     (tmp_path / "slo.yml").write_text(sloth.render(parse(flags)))
-    done = run(
-        require_tool("sloth"),
-        *("generate", "-i", tmp_path / "slo.yml", "-o", tmp_path / "rules.yml"),
-    )
+    done = run(program, *("generate", "-i", tmp_path / "slo.yml", "-o", tmp_path / "rules.yml"))
     assert done.returncode == 0, done.stdout + done.stderr
     checked = run(require_tool("promtool"), "check", "rules", tmp_path / "rules.yml")
     assert checked.returncode == 0, checked.stdout + checked.stderr
