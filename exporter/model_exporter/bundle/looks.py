@@ -82,7 +82,7 @@ def override(name: str, properties: Mapping[str, Any], *, regexp: bool = False) 
 EMPTY_CELL = override("/.*/", {"noValue": "–"}, regexp=True)
 """Else a cell without a value shows why the whole table could be empty."""
 WIDE_COLUMNS = override(
-    "/^(Alert|Feature|Measure|Model|Score|Segment)$/", {"custom.minWidth": 130}, regexp=True
+    "/^(Feature|Measure|Model|Score|Segment)$/", {"custom.minWidth": 130}, regexp=True
 )
 """Columns of names; the others hold numbers."""
 

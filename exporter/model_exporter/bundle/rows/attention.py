@@ -72,7 +72,8 @@ NOW = table(
     ],
     overrides=[
         override("Severity", {"mappings": [SEVERITIES], **COLOURED_TEXT}),
-        override("Alert", {"links": [RUNBOOK]}),
+        override("Alert", {"links": [RUNBOOK], "custom.minWidth": 240}),
+        override("Since", {"custom.minWidth": 130}),
         override("Model", {"links": links.to_model(links.MODEL_OF_CELL)}),
     ],
 )

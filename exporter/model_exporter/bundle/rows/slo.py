@@ -35,6 +35,7 @@ def _burn(title: str, what: str, *, ratios: list[tuple[str, str]]) -> Panel:
         queries=[Query(f"({ratio}) / (1 - $objective)", span) for span, ratio in ratios],
         empty=NO_PREDICTIONS,
         marks=BURN_MARKS,
+        top=15,
         points=200,
     )
 
