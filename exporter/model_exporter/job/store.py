@@ -39,6 +39,8 @@ COMPACT_GROWTH = 4
 COMPACT_ROWS = 100_000
 """Tiles are appended to and summed when read; they are merged when there are this many, and this
 many times more than after the last merge."""
+FRESH_ROWS = 500_000
+"""Records beyond which the windows are summed anew, and not brought up to date."""
 REBUILD_ROWS = 1_000_000
 """Predictions that are joined at once when everything is joined anew."""
 
@@ -55,8 +57,8 @@ class Store(Session):
     now
         The rows up to this instant, in microseconds, take part.
     fresh
-        Whether what is added to the tiles is also kept apart, in ``fresh_<kind>``, for the reader
-        of the windows; see `watch`.
+        Whether the rows of changes are also kept apart, for the reader of the windows; see
+        `watch`. False again where there are so many that it had better read all anew.
 
     Raises
     ------
@@ -70,6 +72,7 @@ class Store(Session):
         self.model = model
         self.tiles = compile_tiles(model)
         self.fresh = False
+        self._fresh_rows = 0
         self._newest: dict[str, int] = {}
         self.path = database.path_of(directory, model.name)
         self._connection = database.connect(self.path)
@@ -119,6 +122,9 @@ class Store(Session):
 
         Returns the number of rows in the batches.
         """
+        rows: int = sum(batch.table.num_rows for batch in batches)
+        self._fresh_rows += rows
+        self.fresh = self.fresh and self._fresh_rows < FRESH_ROWS
         with self._transaction():
             self._run(staging.staged(self.model, source))
             for schema, alike in itertools.groupby(batches, key=lambda batch: batch.table.schema):
@@ -137,19 +143,23 @@ class Store(Session):
             self._run(tables.drop_scratch())
         if self._quarantine:
             self._quarantine.write(refused)
-        return sum(batch.table.num_rows for batch in batches)
+        return rows
 
     def watch(self) -> None:
-        """Begin to keep apart what is added to the tiles, with nothing."""
-        self._run(tables.fresh(self.model))
+        """Begin to keep the rows of changes apart, with none."""
+        self._run(pairing.FRESH)
         self.fresh = True
+        self._fresh_rows = 0
 
-    def place(self, bounds: Sequence[tuple[int, int]]) -> None:
+    def place(
+        self, bounds: Sequence[tuple[int, int]], fresh: Sequence[tuple[int, int]] = ()
+    ) -> None:
         """Have the relations of the tiles name the rows of some intervals.
 
-        `bounds` are half-open, in microseconds; the slot of a row is the place of its interval.
+        They are half-open, in microseconds; of those of `fresh` it is the changes since `watch`.
+        The slot of a row is the place of its interval in both together.
         """
-        self._run(pairing.piece_rows(self.model, bounds, self.now))
+        self._run(pairing.piece_rows(self.model, bounds, fresh, self.now))
 
     def compact(self, *, always: bool = False) -> None:
         """Merge the tiles that were appended, if there are many, or `always`."""
@@ -194,6 +204,7 @@ class Store(Session):
             return
         horizon = (now - kept.microseconds) // tables.HOUR * tables.HOUR
         if horizon > self._horizon:
+            self.fresh = False  # what is forgotten cannot be taken away from the windows
             self._run(merging.forget(self.model, horizon))
             self._set_meta("horizon", str(horizon))
 
@@ -260,21 +271,18 @@ class Store(Session):
             self._execute(pairing.lifetime(self.model))
             self._run(pairing.keep_labeled(self.model))
             for kind, tiles in self.tiles.labeled.items():
-                self._append(kind, tiles)
+                self._execute(tables.append(kind, tiles))
+            self._note("labeled")
         # By label time, a prediction has no place before it has a label.
         if paired if self.model.windows_by == "label_timestamp" else predicted:
             self._run(pairing.predicted(self.model, was=was, now=now))
-            self._append("counts", self.tiles.predicted)
-        if paired and self.fresh:
-            self._execute(pairing.keep_fresh(self.model))
+            self._execute(tables.append("counts", self.tiles.predicted))
+            self._note("prediction")
 
-    def _append(self, kind: str, tiles: str) -> None:
-        """Append tiles of one kind; keep them apart too where the windows are watched."""
+    def _note(self, rows: str) -> None:
+        """Keep the rows of a change apart where the windows are watched."""
         if self.fresh:
-            self._keep("added", tiles)
-            tiles = "SELECT * FROM added"
-            self._execute(tables.append(kind, tiles, to=f"fresh_{kind}"))
-        self._execute(tables.append(kind, tiles))
+            self._execute(pairing.keep_fresh(self.model, rows))
 
     def _rebuild(self, now: int) -> None:
         self.fresh = False

@@ -1,7 +1,7 @@
 """Totals of tiles, and how they are read: many ranges of time in one query of each kind."""
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -71,7 +71,8 @@ class Totals:
             merged = dict(totals)
             for exponent, whole in parts.items():
                 merged[exponent] = merged.get(exponent, 0) + sign * whole
-            if known + sign * rows:
+            # Rows that come and go may differ in what they sum to, until all are added.
+            if known + sign * rows or any(merged.values()):
                 self.sums[term] = (known + sign * rows, merged)
             else:
                 self.sums.pop(term, None)
@@ -128,23 +129,27 @@ class TotalsReader:
 
     def hours(self, hours: Sequence[Interval]) -> list[Groups]:
         """Return the totals of ranges of hours, by steps of the grid of scores."""
-        times = [(first * HOUR, last * HOUR) for first, last in hours]
-        return self._read("", hours, lambda: _placed("labeled", "time", times, sign=True))
-
-    def fresh(self, hours: Sequence[Interval]) -> list[Groups]:
-        """Return what was added to the tiles of ranges of hours since they are watched."""
-        return self._read("fresh_", hours, lambda: _placed("fresh_labeled", "slot", hours))
-
-    def pieces(self, bounds: Sequence[Interval]) -> list[Groups]:
-        """Return the totals of intervals of time, in microseconds, as their rows give them."""
-        if not bounds:
+        if not hours:
             return []
-        self._store.place(bounds)
+        times = [(first * HOUR, last * HOUR) for first, last in hours]
+        kinds = self._store.tiles.of_rows()
+        tiles = {kind: _placed(kind, "slot", hours) for kind in kinds}
+        return self._sum(len(hours), tiles, _placed("labeled", "time", times, sign=True))
+
+    def pieces(self, bounds: Sequence[Interval], fresh: Sequence[Interval] = ()) -> list[Groups]:
+        """Return the totals of intervals of time, in microseconds, as their rows give them.
+
+        Of the intervals of `fresh`, which come last, it is what has changed since `Store.watch`.
+        """
+        if not bounds and not fresh:
+            return []
+        self._store.place(bounds, fresh)
         tiles = {
             kind: f"SELECT slot AS place, * EXCLUDE (slot) FROM ({sql})"
             for kind, sql in self._store.tiles.of_rows().items()
         }
-        return self._sum(len(bounds), tiles, "SELECT slot AS place, * FROM delta_labeled")
+        rows = "SELECT slot AS place, * FROM delta_labeled"
+        return self._sum(len(bounds) + len(fresh), tiles, rows)
 
     def ranked(self, times: Sequence[Interval]) -> list[Groups]:
         """Return the scores themselves of intervals of time, in microseconds."""
@@ -152,15 +157,6 @@ class TotalsReader:
         if times and self._exact:
             self._add_scores(found, self._exact, _placed("labeled", "time", times, sign=True))
         return found
-
-    def _read(
-        self, prefix: str, slots: Sequence[Interval], rows: Callable[[], str]
-    ) -> list[Groups]:
-        if not slots:
-            return []
-        kinds = self._store.tiles.of_rows()
-        tiles = {kind: _placed(f"{prefix}{kind}", "slot", slots) for kind in kinds}
-        return self._sum(len(slots), tiles, rows())
 
     def _sum(self, count: int, tiles: Mapping[str, str], rows: str) -> list[Groups]:
         """Return the sums of tiles by place, and the steps of the scores of rows."""
