@@ -106,7 +106,8 @@ def evaluate(reader: WindowReader, kept: Kept | None = None) -> Snapshot:
         snapshot.merge(kept.windows[window.text].part)
     put_custom_score_errors(snapshot, model, kept.errors)
     compare_versions(snapshot, store, windows)
-    _baseline_quality(snapshot, model, _versions(store))
+    if model.baselines:
+        _baseline_quality(snapshot, model, _versions(store))
     put_ledger(snapshot, store)
     _thresholds(snapshot, model)
     return snapshot

@@ -32,14 +32,12 @@ def views(**relations: str) -> list[str]:
 def pair(model: ModelConfig, *, was: int, now: int) -> list[str]:
     """Return the statements that pair the changed predictions with their labels.
 
-    `delta_pair` then has a signed row for each label record, -1 as of `was` and 1 as of `now`, and
-    `delta_labeled` one for each prediction with a label that counts. The table `pair` also has
-    those that do not count yet, with sign 0.
+    `delta_pair` then has a signed row for each label record, -1 as of `was` and 1 as of `now`. The
+    table `pair` also has those that do not count yet, with sign 0.
     """
     columns = [c.name for c in outcome_columns(model)]
     truth = [c.name for c in truth_columns(model)]
     lead = f", {shadow.LEAD} AS lead" if model.shadow else ""
-    kept = [*columns, *(["lead"] if model.shadow else [])]
     limit = model.max_label_delay
     late = "false" if limit is None else f"label_ts - ts > {limit.microseconds}"
     of_label = ", ".join(["ts AS label_ts", *truth, "arrived"])
@@ -54,33 +52,59 @@ def pair(model: ModelConfig, *, was: int, now: int) -> list[str]:
         f"(SELECT {', '.join(columns)}, before, after{lead} FROM changed_prediction) p "
         f"JOIN (SELECT key, {of_label}, before, after FROM changed_label) l USING (key)",
         *views(delta_pair="SELECT * FROM pair WHERE sign <> 0"),
+    ]
+
+
+def several(model: ModelConfig) -> str:
+    """Return the statement that finds the label that counts where there are several records."""
+    truth = [c.name for c in truth_columns(model)]
+    return (
         "CREATE OR REPLACE TEMP TABLE several AS "
         "WITH several AS (SELECT key FROM changed_label GROUP BY key HAVING count(*) > 1) "
-        f"SELECT sign, {', '.join(_constant(kept, identity(model)))}, "
+        f"SELECT sign, {', '.join(_constant(_kept(model), identity(model)))}, "
         f"{_best(model.label_policy, truth)} AS best, min(label_ts) AS first_ts, "
         "count(*) AS records, count(DISTINCT label) AS labels FROM delta_pair "
-        f"SEMI JOIN several USING (key) WHERE NOT late GROUP BY sign, {identity(model)}",
-        _counting(model, ", ".join(kept), truth),
-    ]
+        f"SEMI JOIN several USING (key) WHERE NOT late GROUP BY sign, {identity(model)}"
+    )
+
+
+def count(model: ModelConfig, *, several: bool) -> str:
+    """Return the statement that names the signed predictions with the label that counts.
+
+    They are in `delta_labeled` then; `several` tells whether the table of that name has rows.
+    """
+    truth = [c.name for c in truth_columns(model)]
+    time = "best_ts" if model.windows_by == "label_timestamp" else "ts"
+    rows = (
+        f"SELECT sign, {', '.join([*_kept(model), *truth])}, label_ts AS best_ts, "
+        "label_ts AS first_ts, 1 AS records, 1 AS labels FROM delta_pair "
+    )
+    if several:
+        best = ", ".join([*_kept(model), *(f"best.{name}" for name in truth)])
+        rows += f"ANTI JOIN several USING ({identity(model)}) WHERE NOT late UNION ALL "
+        rows += f"SELECT sign, {best}, best.ts, first_ts, records, labels FROM several"
+    else:
+        rows += "WHERE NOT late"
+    (statement,) = views(
+        delta_labeled=f"SELECT *, {time} AS time, CAST(floor({time} / {HOUR}.0) AS BIGINT) AS slot "
+        f"FROM ({rows})"
+    )
+    return statement
+
+
+def join(model: ModelConfig) -> list[str]:
+    """Return the statements that decide which labels count; tiles depend on what they say."""
+    several_too = several(model), count(model, several=True)
+    return [*pair(model, was=0, now=0), *several_too]
+
+
+def _kept(model: ModelConfig) -> list[str]:
+    return [*(c.name for c in outcome_columns(model)), *["lead"] * model.shadow]
 
 
 def _constant(columns: Sequence[str], same: str) -> list[str]:
     """List the columns of a group of pairs of one prediction."""
     return [c if c in same.split(", ") else f"any_value({c}) AS {c}" for c in columns]
-
-
-def _counting(model: ModelConfig, kept: str, truth: Sequence[str]) -> str:
-    """Return the statement that names the predictions with the label that counts."""
-    time = "best_ts" if model.windows_by == "label_timestamp" else "ts"
-    (statement,) = views(
-        delta_labeled=f"SELECT *, {time} AS time, CAST(floor({time} / {HOUR}.0) AS BIGINT) AS slot "
-        f"FROM (SELECT sign, {kept}, {', '.join(truth)}, label_ts AS best_ts, "
-        "label_ts AS first_ts, 1 AS records, 1 AS labels "
-        f"FROM delta_pair ANTI JOIN several USING ({identity(model)}) WHERE NOT late "
-        f"UNION ALL SELECT sign, {kept}, {', '.join(f'best.{c}' for c in truth)}, best.ts, "
-        "first_ts, records, labels FROM several)"
-    )
-    return statement
 
 
 def predicted(model: ModelConfig, *, was: int, now: int) -> list[str]:

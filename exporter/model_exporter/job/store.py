@@ -124,12 +124,13 @@ class Store(Session):
         """
         rows: int = sum(batch.table.num_rows for batch in batches)
         self._fresh_rows += rows
-        self.fresh = self.fresh and self._fresh_rows < FRESH_ROWS
+        self.fresh &= self._fresh_rows < FRESH_ROWS
         with self._transaction():
             self._run(staging.staged(self.model, source))
             for schema, alike in itertools.groupby(batches, key=lambda batch: batch.table.schema):
                 # All at once, so that its threads share the work.
-                self._stage(source, schema, pa.concat_tables(batch.table for batch in alike))
+                table = pa.concat_tables(batch.table for batch in alike)
+                self.query_batch(table, staging.stage(self.model, source, schema))
             for batch in batches:
                 self._reach(source, batch)
             refused = read_refused(self, self.model, source, batches) if self._quarantine else []
@@ -177,7 +178,7 @@ class Store(Session):
         columns = [*prediction_columns(self.model), *amount_columns(self.model)]
         shadow = ["shadow"] * self.model.shadow
         rows = _digest(tables.SCHEMA_VERSION, *map(repr, columns), *shadow)
-        return rows, _digest(rows, repr(self.tiles), *pairing.pair(self.model, was=0, now=0))
+        return rows, _digest(rows, repr(self.tiles), *pairing.join(self.model))
 
     def _open(self) -> None:
         rows, tiles = self._digests()
@@ -211,10 +212,6 @@ class Store(Session):
     @property
     def _horizon(self) -> int:
         return int(self._meta("horizon") or 0)
-
-    def _stage(self, source: str, schema: pa.Schema, table: pa.Table) -> None:
-        """Read records in the canonical form."""
-        self.query_batch(table, staging.stage(self.model, source, schema))
 
     def _reach(self, source: str, batch: Batch) -> None:
         """Set the cursor of a batch."""
@@ -268,21 +265,20 @@ class Store(Session):
         self._run(pairing.pair(self.model, was=was, now=now))
         paired = self._any("pair")
         if paired:
+            self._execute(pairing.several(self.model))
+            self._execute(pairing.count(self.model, several=self._any("several")))
             self._execute(pairing.lifetime(self.model))
             self._run(pairing.keep_labeled(self.model))
             for kind, tiles in self.tiles.labeled.items():
                 self._execute(tables.append(kind, tiles))
-            self._note("labeled")
+            if self.fresh:
+                self._execute(pairing.keep_fresh(self.model, "labeled"))
         # By label time, a prediction has no place before it has a label.
         if paired if self.model.windows_by == "label_timestamp" else predicted:
             self._run(pairing.predicted(self.model, was=was, now=now))
             self._execute(tables.append("counts", self.tiles.predicted))
-            self._note("prediction")
-
-    def _note(self, rows: str) -> None:
-        """Keep the rows of a change apart where the windows are watched."""
-        if self.fresh:
-            self._execute(pairing.keep_fresh(self.model, rows))
+            if self.fresh:
+                self._execute(pairing.keep_fresh(self.model, "prediction"))
 
     def _rebuild(self, now: int) -> None:
         self.fresh = False
