@@ -80,5 +80,9 @@ def decoded(cells: Iterable[Cell], model: ModelConfig, *, whole: bool) -> tuple[
         for name, loss in zip(LOSSES, losses, strict=True):
             rows_of[name, ""] += scored
             sum_of[name, ""] += loss
-    sums = {term: (rows, {FIXED_EXPONENT: sum_of[term]}) for term, rows in rows_of.items() if rows}
+    sums = {
+        term: (rows, {FIXED_EXPONENT: sum_of[term]})
+        for term, rows in rows_of.items()
+        if rows or sum_of[term]  # a corrected label is a row less and a row more
+    }
     return {place: count for place, count in counts.items() if count}, sums

@@ -107,7 +107,8 @@ def evaluate(reader: WindowReader, kept: Kept | None = None) -> Snapshot:
         snapshot.merge(kept.windows[window.text].part)
     put_custom_score_errors(snapshot, model, kept.errors)
     compare_versions(snapshot, store, windows)
-    _baseline_quality(snapshot, model, _versions(store))
+    if model.baselines:
+        _baseline_quality(snapshot, model, _versions(store))
     put_ledger(snapshot, store)
     _thresholds(snapshot, model)
     put_objectives(snapshot, model.name, model.objectives)

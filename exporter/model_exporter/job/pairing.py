@@ -9,7 +9,7 @@ these the difference to add to the tiles.
 from collections.abc import Sequence
 
 from model_exporter.job import shadow
-from model_exporter.job.columns import sql_text
+from model_exporter.job.columns import prediction_columns, sql_text
 from model_exporter.job.config import ModelConfig
 from model_exporter.job.tables import HOUR, identity, names_of, outcome_columns, truth_columns
 from model_exporter.records import LabelOutcome, LabelPolicy, Task
@@ -32,14 +32,12 @@ def views(**relations: str) -> list[str]:
 def pair(model: ModelConfig, *, was: int, now: int) -> list[str]:
     """Return the statements that pair the changed predictions with their labels.
 
-    `delta_pair` then has a signed row for each label record, -1 as of `was` and 1 as of `now`, and
-    `delta_labeled` one for each prediction with a label that counts. The table `pair` also has
-    those that do not count yet, with sign 0.
+    `delta_pair` then has a signed row for each label record, -1 as of `was` and 1 as of `now`. The
+    table `pair` also has those that do not count yet, with sign 0.
     """
     columns = [c.name for c in outcome_columns(model)]
     truth = [c.name for c in truth_columns(model)]
     lead = f", {shadow.LEAD} AS lead" if model.shadow else ""
-    kept = [*columns, *(["lead"] if model.shadow else [])]
     limit = model.max_label_delay
     late = "false" if limit is None else f"label_ts - ts > {limit.microseconds}"
     of_label = ", ".join(["ts AS label_ts", *truth, "arrived"])
@@ -54,33 +52,59 @@ def pair(model: ModelConfig, *, was: int, now: int) -> list[str]:
         f"(SELECT {', '.join(columns)}, before, after{lead} FROM changed_prediction) p "
         f"JOIN (SELECT key, {of_label}, before, after FROM changed_label) l USING (key)",
         *views(delta_pair="SELECT * FROM pair WHERE sign <> 0"),
+    ]
+
+
+def several(model: ModelConfig) -> str:
+    """Return the statement that finds the label that counts where there are several records."""
+    truth = [c.name for c in truth_columns(model)]
+    return (
         "CREATE OR REPLACE TEMP TABLE several AS "
         "WITH several AS (SELECT key FROM changed_label GROUP BY key HAVING count(*) > 1) "
-        f"SELECT sign, {', '.join(_constant(kept, identity(model)))}, "
+        f"SELECT sign, {', '.join(_constant(_kept(model), identity(model)))}, "
         f"{_best(model.label_policy, truth)} AS best, min(label_ts) AS first_ts, "
         "count(*) AS records, count(DISTINCT label) AS labels FROM delta_pair "
-        f"SEMI JOIN several USING (key) WHERE NOT late GROUP BY sign, {identity(model)}",
-        _counting(model, ", ".join(kept), truth),
-    ]
+        f"SEMI JOIN several USING (key) WHERE NOT late GROUP BY sign, {identity(model)}"
+    )
+
+
+def count(model: ModelConfig, *, several: bool) -> str:
+    """Return the statement that names the signed predictions with the label that counts.
+
+    They are in `delta_labeled` then; `several` tells whether the table of that name has rows.
+    """
+    truth = [c.name for c in truth_columns(model)]
+    time = "best_ts" if model.windows_by == "label_timestamp" else "ts"
+    rows = (
+        f"SELECT sign, {', '.join([*_kept(model), *truth])}, label_ts AS best_ts, "
+        "label_ts AS first_ts, 1 AS records, 1 AS labels FROM delta_pair "
+    )
+    if several:
+        best = ", ".join([*_kept(model), *(f"best.{name}" for name in truth)])
+        rows += f"ANTI JOIN several USING ({identity(model)}) WHERE NOT late UNION ALL "
+        rows += f"SELECT sign, {best}, best.ts, first_ts, records, labels FROM several"
+    else:
+        rows += "WHERE NOT late"
+    (statement,) = views(
+        delta_labeled=f"SELECT *, {time} AS time, CAST(floor({time} / {HOUR}.0) AS BIGINT) AS slot "
+        f"FROM ({rows})"
+    )
+    return statement
+
+
+def join(model: ModelConfig) -> list[str]:
+    """Return the statements that decide which labels count; tiles depend on what they say."""
+    several_too = several(model), count(model, several=True)
+    return [*pair(model, was=0, now=0), *several_too]
+
+
+def _kept(model: ModelConfig) -> list[str]:
+    return [*(c.name for c in outcome_columns(model)), *["lead"] * model.shadow]
 
 
 def _constant(columns: Sequence[str], same: str) -> list[str]:
     """List the columns of a group of pairs of one prediction."""
     return [c if c in same.split(", ") else f"any_value({c}) AS {c}" for c in columns]
-
-
-def _counting(model: ModelConfig, kept: str, truth: Sequence[str]) -> str:
-    """Return the statement that names the predictions with the label that counts."""
-    time = "best_ts" if model.windows_by == "label_timestamp" else "ts"
-    (statement,) = views(
-        delta_labeled=f"SELECT *, {time} AS time, CAST(floor({time} / {HOUR}.0) AS BIGINT) AS slot "
-        f"FROM (SELECT sign, {kept}, {', '.join(truth)}, label_ts AS best_ts, "
-        "label_ts AS first_ts, 1 AS records, 1 AS labels "
-        f"FROM delta_pair ANTI JOIN several USING ({identity(model)}) WHERE NOT late "
-        f"UNION ALL SELECT sign, {kept}, {', '.join(f'best.{c}' for c in truth)}, best.ts, "
-        "first_ts, records, labels FROM several)"
-    )
-    return statement
 
 
 def predicted(model: ModelConfig, *, was: int, now: int) -> list[str]:
@@ -93,8 +117,8 @@ def predicted(model: ModelConfig, *, was: int, now: int) -> list[str]:
     if model.windows_by == "label_timestamp":
         same = identity(model)
         signed = (
-            f"SELECT sign, slot, p.* FROM changed_prediction p "
-            f"JOIN (SELECT sign, slot, {same} FROM delta_labeled) USING ({same}) "
+            f"SELECT sign, slot, time, p.* FROM changed_prediction p "
+            f"JOIN (SELECT sign, slot, time, {same} FROM delta_labeled) USING ({same}) "
             "WHERE CASE WHEN sign < 0 THEN before ELSE after END"
         )
     return views(delta_prediction=signed)
@@ -114,18 +138,37 @@ def _best(policy: LabelPolicy, truth: Sequence[str]) -> str:
 
 def keep_labeled(model: ModelConfig) -> list[str]:
     """Return the statements that bring the table `labeled` up to date."""
-    columns = names_of((*outcome_columns(model), *truth_columns(model)))
-    columns += ", time, first_ts"
     return [
         "DELETE FROM labeled WHERE key IN (SELECT key FROM delta_labeled WHERE sign < 0)",
-        f"INSERT INTO labeled BY NAME SELECT {columns} FROM delta_labeled WHERE sign > 0",
+        f"INSERT INTO labeled BY NAME SELECT {_labeled_columns(model)} FROM delta_labeled "
+        "WHERE sign > 0",
     ]
 
 
-def keep_fresh(model: ModelConfig) -> str:
-    """Return the statement that notes the labelled rows that were added and taken away."""
-    columns = f"sign, slot, {names_of((*outcome_columns(model), *truth_columns(model)))}"
-    return f"INSERT INTO fresh_labeled BY NAME SELECT {columns} FROM delta_labeled"
+def _labeled_columns(model: ModelConfig) -> str:
+    columns = names_of((*outcome_columns(model), *truth_columns(model)))
+    return f"{columns}, time, first_ts"
+
+
+FRESH = (
+    "CREATE OR REPLACE TEMP TABLE fresh_prediction AS "
+    "SELECT CAST(1 AS BIGINT) AS sign, *, ts AS time FROM prediction LIMIT 0",
+    "CREATE OR REPLACE TEMP TABLE fresh_labeled AS "
+    "SELECT CAST(1 AS BIGINT) AS sign, * FROM labeled LIMIT 0",
+)
+"""Statements that make the empty tables of the signed rows of the changes of late."""
+
+
+def keep_fresh(model: ModelConfig, rows: str) -> str:
+    """Return the statement that notes the signed rows of a change, `prediction` or `labeled`."""
+    columns = names_of(prediction_columns(model))
+    if rows == "labeled":
+        columns = _labeled_columns(model)
+    elif model.windows_by == "prediction_timestamp":
+        columns += ", ts AS time"
+    else:
+        columns += ", time"
+    return f"INSERT INTO fresh_{rows} BY NAME SELECT sign, {columns} FROM delta_{rows}"
 
 
 def lifetime(model: ModelConfig) -> str:
@@ -167,24 +210,39 @@ def lifetime(model: ModelConfig) -> str:
     )
 
 
-def piece_rows(model: ModelConfig, bounds: Sequence[tuple[int, int]], now: int) -> list[str]:
+def piece_rows(
+    model: ModelConfig,
+    bounds: Sequence[tuple[int, int]],
+    fresh: Sequence[tuple[int, int]],
+    now: int,
+) -> list[str]:
     """Return the statements that take as `delta` the rows in each of some intervals.
 
-    There is at least one of `bounds`; they are half-open, in microseconds. The slot of a row is the
-    place of its interval.
+    There is at least one interval; they are half-open, in microseconds. Of those of `bounds` it is
+    all rows, of those of `fresh` the changes of late. The slot of a row is the place of its
+    interval, first in `bounds`, then in `fresh`.
     """
     source = "(SELECT *, ts AS time FROM prediction)"
     if model.windows_by == "label_timestamp":
         source = placed_by_label(model)
 
-    def rows(table: str, more: str) -> str:
-        return " UNION ALL ".join(
+    def rows(of: str, table: str, more: str) -> str:
+        inside = [f"time >= {start} AND time < {end}" for start, end in (*bounds, *fresh)]
+        parts = [
             f"SELECT CAST(1 AS BIGINT) AS sign, CAST({i} AS BIGINT) AS slot, * FROM {table} "
-            f"WHERE time >= {start} AND time < {end}{more}"
-            for i, (start, end) in enumerate(bounds)
-        )
+            f"WHERE {inside[i]}{more}"
+            for i in range(len(bounds))
+        ]
+        parts += [
+            f"SELECT CAST({i} AS BIGINT) AS slot, * FROM fresh_{of} WHERE {inside[i]}"
+            for i in range(len(bounds), len(inside))
+        ]
+        return " UNION ALL BY NAME ".join(parts)
 
-    pieces = {"prediction": rows(source, f" AND ts <= {now}"), "labeled": rows("labeled", "")}
+    pieces = {
+        "prediction": rows("prediction", source, f" AND ts <= {now}"),
+        "labeled": rows("labeled", "labeled", ""),
+    }
     return [
         # Tables, because each is read several times and a plan grows with the intervals.
         *(f"CREATE OR REPLACE TEMP TABLE piece_{of} AS {sql}" for of, sql in pieces.items()),

@@ -39,6 +39,8 @@ COMPACT_GROWTH = 4
 COMPACT_ROWS = 100_000
 """Tiles are appended to and summed when read; they are merged when there are this many, and this
 many times more than after the last merge."""
+FRESH_ROWS = 500_000
+"""Records beyond which the windows are summed anew, and not brought up to date."""
 REBUILD_ROWS = 1_000_000
 """Predictions that are joined at once when everything is joined anew."""
 
@@ -55,8 +57,8 @@ class Store(Session):
     now
         The rows up to this instant, in microseconds, take part.
     fresh
-        Whether what is added to the tiles is also kept apart, in ``fresh_<kind>``, for the reader
-        of the windows; see `watch`.
+        Whether the rows of changes are also kept apart, for the reader of the windows; see
+        `watch`. False again where there are so many that it had better read all anew.
 
     Raises
     ------
@@ -70,6 +72,7 @@ class Store(Session):
         self.model = model
         self.tiles = compile_tiles(model)
         self.fresh = False
+        self._fresh_rows = 0
         self._newest: dict[str, int] = {}
         self.path = database.path_of(directory, model.name)
         self._connection = database.connect(self.path)
@@ -119,11 +122,15 @@ class Store(Session):
 
         Returns the number of rows in the batches.
         """
+        rows: int = sum(batch.table.num_rows for batch in batches)
+        self._fresh_rows += rows
+        self.fresh &= self._fresh_rows < FRESH_ROWS
         with self._transaction():
             self._run(staging.staged(self.model, source))
             for schema, alike in itertools.groupby(batches, key=lambda batch: batch.table.schema):
                 # All at once, so that its threads share the work.
-                self._stage(source, schema, pa.concat_tables(batch.table for batch in alike))
+                table = pa.concat_tables(batch.table for batch in alike)
+                self.query_batch(table, staging.stage(self.model, source, schema))
             for batch in batches:
                 self._reach(source, batch)
             refused = read_refused(self, self.model, source, batches) if self._quarantine else []
@@ -137,19 +144,23 @@ class Store(Session):
             self._run(tables.drop_scratch())
         if self._quarantine:
             self._quarantine.write(refused)
-        return sum(batch.table.num_rows for batch in batches)
+        return rows
 
     def watch(self) -> None:
-        """Begin to keep apart what is added to the tiles, with nothing."""
-        self._run(tables.fresh(self.model))
+        """Begin to keep the rows of changes apart, with none."""
+        self._run(pairing.FRESH)
         self.fresh = True
+        self._fresh_rows = 0
 
-    def place(self, bounds: Sequence[tuple[int, int]]) -> None:
+    def place(
+        self, bounds: Sequence[tuple[int, int]], fresh: Sequence[tuple[int, int]] = ()
+    ) -> None:
         """Have the relations of the tiles name the rows of some intervals.
 
-        `bounds` are half-open, in microseconds; the slot of a row is the place of its interval.
+        They are half-open, in microseconds; of those of `fresh` it is the changes since `watch`.
+        The slot of a row is the place of its interval in both together.
         """
-        self._run(pairing.piece_rows(self.model, bounds, self.now))
+        self._run(pairing.piece_rows(self.model, bounds, fresh, self.now))
 
     def compact(self, *, always: bool = False) -> None:
         """Merge the tiles that were appended, if there are many, or `always`."""
@@ -167,7 +178,7 @@ class Store(Session):
         columns = [*prediction_columns(self.model), *amount_columns(self.model)]
         shadow = ["shadow"] * self.model.shadow
         rows = _digest(tables.SCHEMA_VERSION, *map(repr, columns), *shadow)
-        return rows, _digest(rows, repr(self.tiles), *pairing.pair(self.model, was=0, now=0))
+        return rows, _digest(rows, repr(self.tiles), *pairing.join(self.model))
 
     def _open(self) -> None:
         rows, tiles = self._digests()
@@ -194,16 +205,13 @@ class Store(Session):
             return
         horizon = (now - kept.microseconds) // tables.HOUR * tables.HOUR
         if horizon > self._horizon:
+            self.fresh = False  # what is forgotten cannot be taken away from the windows
             self._run(merging.forget(self.model, horizon))
             self._set_meta("horizon", str(horizon))
 
     @property
     def _horizon(self) -> int:
         return int(self._meta("horizon") or 0)
-
-    def _stage(self, source: str, schema: pa.Schema, table: pa.Table) -> None:
-        """Read records in the canonical form."""
-        self.query_batch(table, staging.stage(self.model, source, schema))
 
     def _reach(self, source: str, batch: Batch) -> None:
         """Set the cursor of a batch."""
@@ -257,24 +265,20 @@ class Store(Session):
         self._run(pairing.pair(self.model, was=was, now=now))
         paired = self._any("pair")
         if paired:
+            self._execute(pairing.several(self.model))
+            self._execute(pairing.count(self.model, several=self._any("several")))
             self._execute(pairing.lifetime(self.model))
             self._run(pairing.keep_labeled(self.model))
             for kind, tiles in self.tiles.labeled.items():
-                self._append(kind, tiles)
+                self._execute(tables.append(kind, tiles))
+            if self.fresh:
+                self._execute(pairing.keep_fresh(self.model, "labeled"))
         # By label time, a prediction has no place before it has a label.
         if paired if self.model.windows_by == "label_timestamp" else predicted:
             self._run(pairing.predicted(self.model, was=was, now=now))
-            self._append("counts", self.tiles.predicted)
-        if paired and self.fresh:
-            self._execute(pairing.keep_fresh(self.model))
-
-    def _append(self, kind: str, tiles: str) -> None:
-        """Append tiles of one kind; keep them apart too where the windows are watched."""
-        if self.fresh:
-            self._keep("added", tiles)
-            tiles = "SELECT * FROM added"
-            self._execute(tables.append(kind, tiles, to=f"fresh_{kind}"))
-        self._execute(tables.append(kind, tiles))
+            self._execute(tables.append("counts", self.tiles.predicted))
+            if self.fresh:
+                self._execute(pairing.keep_fresh(self.model, "prediction"))
 
     def _rebuild(self, now: int) -> None:
         self.fresh = False

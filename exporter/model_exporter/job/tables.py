@@ -58,17 +58,10 @@ def create(model: ModelConfig) -> list[str]:
     ]
 
 
-def fresh(model: ModelConfig) -> list[str]:
-    """Return the statements that make the empty temporary tables of what was added of late."""
-    rows = definitions((*outcome_columns(model), *truth_columns(model)))
-    tables = {**TILES, "labeled": f"sign BIGINT, slot BIGINT, {rows}"}
-    return [f"CREATE OR REPLACE TEMP TABLE fresh_{kind} ({tables[kind]})" for kind in tables]
-
-
-def append(kind: str, tiles: str, *, to: str = "") -> str:
+def append(kind: str, tiles: str) -> str:
     """Return the statement that adds tiles, without those that cancelled out."""
     changed = " OR ".join(f"{name} <> 0" for name in ADDED[kind])
-    return f"INSERT INTO {to or kind} BY NAME SELECT * FROM ({tiles}) WHERE {changed}"
+    return f"INSERT INTO {kind} BY NAME SELECT * FROM ({tiles}) WHERE {changed}"
 
 
 def drop_scratch() -> list[str]:

@@ -64,7 +64,7 @@ class TileSql:
 
     def of_rows(self) -> dict[str, str]:
         """Return the tiles of both relations, by their kind."""
-        counts = f"{self.predicted} UNION ALL {self.labeled['counts']}"
+        counts = f"({self.predicted}) UNION ALL ({self.labeled['counts']})"
         return {**self.labeled, "counts": counts}
 
 

@@ -1,7 +1,7 @@
 """Totals of tiles, and how they are read: many ranges of time in one query of each kind."""
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from model_exporter.job import cells
 from model_exporter.job.columns import score_classes
-from model_exporter.job.score_steps import score_counts
+from model_exporter.job.score_steps import PLACE, score_counts, score_rows
 from model_exporter.job.store import Store
 from model_exporter.job.tables import HOUR
 
@@ -71,7 +71,8 @@ class Totals:
             merged = dict(totals)
             for exponent, whole in parts.items():
                 merged[exponent] = merged.get(exponent, 0) + sign * whole
-            if known + sign * rows:
+            # Rows that come and go may differ in what they sum to, until all are added.
+            if known + sign * rows or any(merged.values()):
                 self.sums[term] = (known + sign * rows, merged)
             else:
                 self.sums.pop(term, None)
@@ -123,44 +124,52 @@ class TotalsReader:
     def __init__(self, store: Store) -> None:
         self._store = store
         scored = bool(score_classes(store.model))
-        self._exact = score_counts(store.model, exact=True) if scored else ""
-        self._steps = score_counts(store.model, exact=False) if scored else ""
+        self._exact = score_rows(store.model) if scored else ""
+        self._steps = score_counts(store.model) if scored else ""
 
     def hours(self, hours: Sequence[Interval]) -> list[Groups]:
         """Return the totals of ranges of hours, by steps of the grid of scores."""
-        times = [(first * HOUR, last * HOUR) for first, last in hours]
-        return self._read("", hours, lambda: _placed("labeled", "time", times, sign=True))
-
-    def fresh(self, hours: Sequence[Interval]) -> list[Groups]:
-        """Return what was added to the tiles of ranges of hours since they are watched."""
-        return self._read("fresh_", hours, lambda: _placed("fresh_labeled", "slot", hours))
-
-    def pieces(self, bounds: Sequence[Interval]) -> list[Groups]:
-        """Return the totals of intervals of time, in microseconds, as their rows give them."""
-        if not bounds:
+        if not hours:
             return []
-        self._store.place(bounds)
+        times = [(first * HOUR, last * HOUR) for first, last in hours]
+        kinds = self._store.tiles.of_rows()
+        tiles = {kind: _placed(kind, "slot", hours) for kind in kinds}
+        return self._sum(len(hours), tiles, _placed("labeled", "time", times, sign=True))
+
+    def pieces(self, bounds: Sequence[Interval], fresh: Sequence[Interval] = ()) -> list[Groups]:
+        """Return the totals of intervals of time, in microseconds, as their rows give them.
+
+        Of the intervals of `fresh`, which come last, it is what has changed since `Store.watch`.
+        """
+        if not bounds and not fresh:
+            return []
+        self._store.place(bounds, fresh)
         tiles = {
             kind: f"SELECT slot AS place, * EXCLUDE (slot) FROM ({sql})"
             for kind, sql in self._store.tiles.of_rows().items()
         }
-        return self._sum(len(bounds), tiles, "SELECT slot AS place, * FROM delta_labeled")
+        rows = "SELECT slot AS place, * FROM delta_labeled"
+        return self._sum(len(bounds) + len(fresh), tiles, rows)
 
     def ranked(self, times: Sequence[Interval]) -> list[Groups]:
         """Return the scores themselves of intervals of time, in microseconds."""
         found: list[Groups] = [{} for _ in times]
-        if times and self._exact:
-            self._add_scores(found, self._exact, _placed("labeled", "time", times, sign=True))
+        if not times or not self._exact:
+            return found
+        names = ", ".join(PLACE)
+        read = self._store.arrays(
+            f"WITH scored AS ({_placed('labeled', 'time', times, sign=True)}) "
+            f"SELECT {names}, list(score) AS scores, "
+            "coalesce(list(score) FILTER (positive > 0), []) AS hits "
+            f"FROM ({self._exact}) GROUP BY {names}"
+        )
+        columns = (read[name] for name in (*PLACE, "scores", "hits"))
+        for place, version, segment, value, name, scores, hits in zip(*columns, strict=True):
+            totals = found[place].setdefault(Group(version, segment, value), Totals())
+            values, rows = np.unique(scores, return_counts=True)
+            positives = np.bincount(np.searchsorted(values, hits), minlength=values.size)
+            totals.scores[name] = np.vstack([values, rows, positives]).astype(np.float64)
         return found
-
-    def _read(
-        self, prefix: str, slots: Sequence[Interval], rows: Callable[[], str]
-    ) -> list[Groups]:
-        if not slots:
-            return []
-        kinds = self._store.tiles.of_rows()
-        tiles = {kind: _placed(f"{prefix}{kind}", "slot", slots) for kind in kinds}
-        return self._sum(len(slots), tiles, rows())
 
     def _sum(self, count: int, tiles: Mapping[str, str], rows: str) -> list[Groups]:
         """Return the sums of tiles by place, and the steps of the scores of rows."""
@@ -169,7 +178,7 @@ class TotalsReader:
         for kind, query in tiles.items():
             add[kind](found, query)
         if self._steps:
-            self._add_scores(found, self._steps, rows)
+            self._add_scores(found, rows)
         return found
 
     def _add_counts(self, found: list[Groups], rows: str) -> None:
@@ -206,14 +215,14 @@ class TotalsReader:
             totals.counts |= counts
             totals.sums |= sums_of
 
-    def _add_scores(self, found: list[Groups], counts: str, rows: str) -> None:
-        """Add the scores of signed rows, by the query of `tiles.score_counts`."""
-        columns = "place, version, segment, segment_value, class_name, score"
+    def _add_scores(self, found: list[Groups], rows: str) -> None:
+        """Add the steps of the scores of signed rows."""
+        columns = ", ".join([*PLACE, "score"])
         read = self._store.arrays(
-            f"WITH scored AS ({rows}) SELECT {columns}, rows, positives FROM ({counts}) "
+            f"WITH scored AS ({rows}) SELECT {columns}, rows, positives FROM ({self._steps}) "
             f"WHERE rows <> 0 OR positives <> 0 ORDER BY {columns}"
         )
-        names = [read[c] for c in columns.split(", ")[:-1]]
+        names = [read[name] for name in PLACE]
         steps = np.vstack([read["score"], read["rows"], read["positives"]]).astype(np.float64)
         size = steps.shape[1]
         changed = np.zeros(size, dtype=bool)

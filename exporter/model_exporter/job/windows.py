@@ -4,9 +4,9 @@ A window is (end - length, end], a cohort (now - oldest, now - youngest]: both a
 time, and read as such. The hours that lie inside it whole come from tiles; what is left
 at its two ends is computed from rows, so that a window is exact to the microsecond.
 
-The sums of the whole hours are kept from one evaluation to the next: what was added to the tiles
-meanwhile is added to them, hours that left are taken away and hours that came are added. Whole
-numbers make that exact, and the cost follows what is new.
+The sums are kept from one evaluation to the next: the rows that changed meanwhile are added to
+them, what left an interval is taken away and what came into it is added. Whole numbers make that
+exact, and the cost follows what is new.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,9 +36,8 @@ MAX_SEGMENT_VALUES = 50
 """Values of a segment that are served by name; rarer ones are pooled."""
 EXACT_ROWS = 50_000
 """Labelled rows up to which a window ranks by the scores themselves, not by steps of a grid."""
-FRESH = ("counts", "cells", "labeled")
-FRESH_ROWS = 500_000
-"""Additions to the tiles beyond which the windows are summed anew."""
+Moves = Mapping[str, Sequence[tuple[Interval, int]]]
+"""By window: ranges to add to it (1) or to take away (-1)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,62 +80,39 @@ class WindowReader:
         `intervals` are half-open, in microseconds, by a text of their own each: under the same one
         the next reading begins with the sums of this.
         """
-        self._update({text: _whole_hours(interval) for text, interval in intervals.items()})
+        self._update(intervals)
         found = {
             text: {group: totals.copy() for group, totals in self._sums[text][1].items()}
             for text in intervals
         }
-        self._add_ends(found, intervals)
         self._rank(found, intervals)
         for text, interval in intervals.items():
             yield WindowTotals(text, interval, pool(found[text], self.store.model))
 
-    def _update(self, hours: Mapping[str, Interval]) -> None:
-        """Bring the sums of whole hours up to date, or make them."""
+    def _update(self, intervals: Mapping[str, Interval]) -> None:
+        """Bring the sums up to date, or make them."""
         before, self._sums = self._sums, {}  # where reading fails, all is read anew
         known = {
             text: before[text]
-            for text in (hours if self._has_kept_up() else ())
-            if text in before and _overlap(before[text][0], hours[text])
+            for text, wanted in (intervals if self.store.fresh else {}).items()
+            if text in before and _overlap(before[text][0], wanted)
         }
-        sums = {text: known[text] if text in known else (hours[text], {}) for text in hours}
-        self._add(sums, {text: [(kept[0], 1)] for text, kept in known.items()}, self._reader.fresh)
+        sums = {text: known[text][1] if text in known else {} for text in intervals}
         moves = {
             text: _moves(known[text][0], wanted) if text in known else [(wanted, 1)]
-            for text, wanted in hours.items()
+            for text, wanted in intervals.items()
         }
-        self._add(sums, moves, self._reader.hours)
+        hours = _each(moves, lambda range_: [_whole_hours(range_)])
+        ends = _each(moves, _ends)
+        changes = {text: [(kept[0], 1)] for text, kept in known.items()}
+        parts = _parts(hours)
+        _add(sums, hours, parts, self._reader.hours(parts))
+        parts, fresh = _parts(ends), _parts(changes)
+        found = self._reader.pieces(parts, fresh)
+        _add(sums, ends, parts, found[: len(parts)])
+        _add(sums, changes, fresh, found[len(parts) :])
         self.store.watch()
-        self._sums = {text: (hours[text], groups) for text, (_, groups) in sums.items()}
-
-    def _has_kept_up(self) -> bool:
-        """Tell whether the sums can be brought up to date with what was added since."""
-        if not self.store.fresh:
-            return False
-        sizes = ", ".join(f"(SELECT count(*) FROM fresh_{kind})" for kind in FRESH)
-        return bool(max(self.store.query(f"SELECT {sizes}")[0]) < FRESH_ROWS)
-
-    def _add(
-        self,
-        sums: Mapping[str, tuple[Interval, Groups]],
-        moves: Mapping[str, list[tuple[Interval, int]]],
-        read: Callable[[Sequence[Interval]], list[Groups]],
-    ) -> None:
-        parts = cut(r for each in moves.values() for r, _ in each if r[0] < r[1])
-        for part, found in zip(parts, read(parts), strict=True):
-            for text, each in moves.items():
-                for moved, sign in each:
-                    if within(part, moved):
-                        add_all(sums[text][1], found, sign)
-
-    def _add_ends(self, found: Mapping[str, Groups], intervals: Mapping[str, Interval]) -> None:
-        """Add the parts of hours at the ends of the intervals."""
-        ends = {text: _ends(interval) for text, interval in intervals.items()}
-        pieces = cut(part for parts in ends.values() for part in parts)
-        for piece, totals in zip(pieces, self._reader.pieces(pieces), strict=True):
-            for text, parts in ends.items():
-                if any(within(piece, part) for part in parts):
-                    add_all(found[text], totals)
+        self._sums = {text: (intervals[text], groups) for text, groups in sums.items()}
 
     def _rank(self, found: Mapping[str, Groups], intervals: Mapping[str, Interval]) -> None:
         """Put the scores in the place of the steps of the grid."""
@@ -152,6 +128,32 @@ class WindowReader:
             for text in small:
                 if within(part, intervals[text]):
                     add_all(found[text], totals_of)
+
+
+def _each(moves: Moves, parts_of: Callable[[Interval], Sequence[Interval]]) -> Moves:
+    """Return some parts of each range, with its sign."""
+    return {
+        text: [(part, sign) for range_, sign in each for part in parts_of(range_)]
+        for text, each in moves.items()
+    }
+
+
+def _parts(moves: Moves) -> list[Interval]:
+    return cut(part for each in moves.values() for part, _ in each if part[0] < part[1])
+
+
+def _add(
+    sums: Mapping[str, Groups],
+    moves: Moves,
+    parts: Sequence[Interval],
+    found: Sequence[Groups],
+) -> None:
+    """Add what was found in each of the parts to the windows whose moves it lies in."""
+    for part, groups in zip(parts, found, strict=True):
+        for text, each in moves.items():
+            for moved, sign in each:
+                if within(part, moved):
+                    add_all(sums[text], groups, sign)
 
 
 def _labeled(groups: Groups) -> int:
