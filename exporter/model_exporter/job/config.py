@@ -12,11 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model_exporter.baseline import Baseline
-from model_exporter.catalogue import SCORE_BY_KEY
 from model_exporter.distribution import category_text
-from model_exporter.errors import BaselineError, ConfigError
+from model_exporter.errors import ConfigError
+from model_exporter.job.baseline_section import check_baselines, read_baselines
 from model_exporter.job.comparison_section import ComparisonConfig, read_comparison, read_shadow
 from model_exporter.job.counter_section import check_counted, counted_features
+from model_exporter.job.judgement_section import (
+    DriftConfig,
+    Expectation,
+    read_drift,
+    read_expectations,
+)
 from model_exporter.job.objectives import Objectives, read_objectives
 from model_exporter.job.retraining.section import RetrainingConfig, read_alerts, read_retraining
 from model_exporter.job.scoring import Scoring, read_scoring
@@ -30,7 +36,6 @@ from model_exporter.job.source_section import (
 )
 from model_exporter.job.yaml_section import Duration, Section, read_section
 from model_exporter.records import ALL_VERSIONS, LabelPolicy, Task
-from model_exporter.tracking.source import is_mlflow, load_baseline
 from model_exporter.web.config import read as read_web_config
 
 DEFAULT_WINDOWS = ("1d", "7d", "30d")
@@ -38,28 +43,6 @@ AUTO = "auto"
 AUTO_COVERAGE = 0.9
 AUTO_MAX = Duration("30d", 30 * 86_400)
 WINDOWS_BY = ("prediction_timestamp", "label_timestamp")
-
-
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """A bound that a score is expected to keep; `bound` is ``min`` or ``max``."""
-
-    score: str
-    bound: str
-    threshold: float
-
-
-@dataclass(frozen=True, slots=True)
-class DriftConfig:
-    """What the drift test takes for drift; its terms are those of `drift.detect`.
-
-    A `design_effect` of None is that of the baseline.
-    """
-
-    tolerance: float = 0.01
-    false_alarms_per_month: float = 1.0
-    minimum_rows: float = 100.0
-    design_effect: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -208,7 +191,7 @@ def _model(section: Section) -> ModelConfig:
     labels = section.section("labels")
     features = section.section("features")
     maturity, maturity_coverage = _maturity(section)
-    baselines = _baselines(section, task)
+    baselines = read_baselines(section, task)
     source = read_predictions(predictions, task)
     counted = source.type == PROMETHEUS
     numeric, categorical = counted_features(baselines) if counted else ((), ())
@@ -233,9 +216,9 @@ def _model(section: Section) -> ModelConfig:
         ),
         max_label_delay=section.optional_duration("max_label_delay"),
         retention=section.optional_duration("retention"),
-        drift=_drift(section),
+        drift=read_drift(section),
         quarantine=section.flag("quarantine", default=True),
-        expectations=_expectations(section),
+        expectations=read_expectations(section),
         objectives=read_objectives(section),
         scoring=read_scoring(section, task, lists="group" in source.columns),
         shadow=read_shadow(section),
@@ -250,7 +233,7 @@ def _model(section: Section) -> ModelConfig:
     section.finish()
     if counted:
         check_counted(section, baselines)
-    _check_baselines(section, model)
+    check_baselines(section, model.baselines, numeric=model.numeric, categorical=model.categorical)
     _check_ages(section, model)
     _check_retention(section, model)
     return model
@@ -301,74 +284,8 @@ def _positive_label(section: Section, task: Task) -> str | None:
     return category_text(value)
 
 
-def _baselines(section: Section, task: Task) -> Mapping[str, Baseline]:
-    if section.is_mapping("baseline"):
-        given = section.mapping("baseline")
-    elif "baseline" in section:
-        given = {ALL_VERSIONS: section.text("baseline", expected="the path of a baseline file")}
-    else:
-        section.text("baseline", default="")
-        return {}
-    found = {}
-    for version, path in given.items():
-        try:
-            where = path if is_mlflow(path) else resolve(section, path)
-            found[version] = load_baseline(where)
-        except (BaselineError, ConfigError) as error:
-            section.refuse(str(error), key="baseline")
-        if found[version].task is not task:
-            section.refuse(
-                f"{path}: the baseline is of a {found[version].task} model, this model is {task}; "
-                "make the baseline again with the right --task",
-                key="baseline",
-            )
-    return found
-
-
-def _check_baselines(section: Section, model: ModelConfig) -> None:
-    for baseline in model.baselines.values():
-        for kind, names in (("numeric", model.numeric), ("categorical", model.categorical)):
-            for name in names:
-                distribution = baseline.features.get(name)
-                if distribution is not None and distribution.kind != kind:
-                    section.refuse(
-                        f"{name!r} is {kind} here and {distribution.kind} in the baseline; "
-                        "make them agree",
-                        key="features",
-                    )
-
-
 def _classes(section: Section, task: Task) -> tuple[str, ...]:
     classes = tuple(c for c in map(category_text, section.texts("classes")) if c)
     if classes and task is Task.REGRESSION:
         section.refuse("a regression model has no classes; remove the key", key="classes")
     return classes
-
-
-def _drift(section: Section) -> DriftConfig:
-    drift = section.section("drift")
-    if drift is None:
-        return DriftConfig()
-    usual = DriftConfig()
-    least = {"tolerance": 0, "false_alarms_per_month": 1e-6, "minimum_rows": 1, "design_effect": 1}
-    found = {}
-    for key, bound in least.items():
-        found[key] = drift.number(key, default=getattr(usual, key) or 1.0)
-        if found[key] < bound:
-            drift.refuse(f"expected a number of at least {bound}, found {found[key]:g}", key=key)
-    drift.finish()
-    given = {key: value for key, value in found.items() if key in drift}
-    return DriftConfig(**given)
-
-
-def _expectations(section: Section) -> tuple[Expectation, ...]:
-    expectations = section.section("expectations")
-    if expectations is None:
-        return ()
-    expectations.only(SCORE_BY_KEY)
-    found = []
-    for score in expectations:
-        bounds = expectations.required_section(score, example="{min: 0.9}")
-        bounds.only(("min", "max"))
-        found += [Expectation(score, bound, bounds.number(bound)) for bound in bounds]
-    return tuple(found)

@@ -8,11 +8,12 @@ from typing import NamedTuple, Self
 from model_exporter.catalogue import SCORE_BY_KEY, SCORES, ScoreFamily
 from model_exporter.job import decode
 from model_exporter.job.cohorts import Estimates, cohorts_of, put_cohort
-from model_exporter.job.config import Expectation, ModelConfig
+from model_exporter.job.config import ModelConfig
 from model_exporter.job.custom_scores import put_custom_score_errors, put_custom_scores
 from model_exporter.job.delays import put_delays
 from model_exporter.job.drift import put_drift
 from model_exporter.job.estimate import put_estimates
+from model_exporter.job.judgement_section import Expectation
 from model_exporter.job.ledger import put_ledger
 from model_exporter.job.maturity import maturity_of
 from model_exporter.job.measures import put_measures
