@@ -28,7 +28,7 @@ def bin_of(
     *,
     index: ir.Value | None = None,
 ) -> ir.Value:
-    """Return the bin of a value in its version's baseline, as text.
+    """Return the bin of a value in its version's baseline.
 
     Numeric: the bin's index, `MISSING` or `INVALID`. Categorical: the category, or ``""`` for
     missing, so that categories the baseline has not seen stay apart from each other.
@@ -74,10 +74,10 @@ def _numeric_key(
         lambda total, edge: total + (value >= edge).cast(_INT), edges, ibis.literal(0, _INT)
     )
     unusable = value.isnan() | value.isinf()
-    binned = ibis.cases((value.isnull(), MISSING), (unusable, INVALID), else_=place).cast("string")
+    binned = ibis.cases((value.isnull(), MISSING), (unusable, INVALID), else_=place)
     if index is None:
         return binned
-    return ibis.ifelse(value.isnull() & index.notnull(), index.cast("string"), binned)
+    return ibis.ifelse(value.isnull() & index.notnull(), index.cast(_INT), binned)
 
 
 def out_of_range(rows: ir.Table, value: ir.Value, name: str, model: ModelConfig) -> ir.Value:

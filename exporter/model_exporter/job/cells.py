@@ -19,7 +19,7 @@ from model_exporter.job.losses import (
     with_chosen,
     with_losses,
 )
-from model_exporter.job.relations import GROUP, INT, by_segment
+from model_exporter.job.relations import whole_and_segments
 from model_exporter.records import Subject, Task
 
 KEYS = ("label", "predicted", "bin")
@@ -41,20 +41,21 @@ def cells_of(labeled: ir.Table, model: ModelConfig) -> ir.Table:
     else:
         none = ibis.null("float64")
         labeled = labeled.mutate(chosen=none, brier=none, log_loss=none)
-    rows = by_segment(labeled.mutate(bin=calibration_bin(labeled)), model)
+    rows = labeled.mutate(bin=calibration_bin(labeled))
 
     def total(value: ir.Value) -> ir.Value:
         return (fixed(value) * rows.sign).sum().fill_null(0)
 
-    return rows.group_by([*GROUP, *KEYS]).agg(
-        rows=rows.sign.sum().cast(INT),
-        scored=rows.sign.sum(where=rows.brier.notnull()).cast(INT).fill_null(0),
-        chosen=total(rows.chosen),
-        brier=total(rows.brier),
-        brier_squares=total(rows.brier * rows.brier),
-        log_loss=total(rows.log_loss),
-        log_loss_squares=total(rows.log_loss * rows.log_loss),
-    )
+    totals = {
+        "rows": rows.sign.sum(),
+        "scored": rows.sign.sum(where=rows.brier.notnull()).fill_null(0),
+        "chosen": total(rows.chosen),
+        "brier": total(rows.brier),
+        "brier_squares": total(rows.brier * rows.brier),
+        "log_loss": total(rows.log_loss),
+        "log_loss_squares": total(rows.log_loss * rows.log_loss),
+    }
+    return whole_and_segments(rows, model, ["slot", *KEYS], totals)
 
 
 def decoded(cells: Iterable[Cell], model: ModelConfig, *, whole: bool) -> tuple[Counts, Sums]:

@@ -158,12 +158,12 @@ def with_losses(labeled: ir.Table, model: ModelConfig) -> ir.Table:
     scores = [labeled[f"p{i}"] for i in range(len(score_classes(model)))]
     if model.task is Task.BINARY:
         score, truth = scores[0], labeled.label == model.positive_label
-        clipped = score.clip(lower=EPSILON, upper=1 - EPSILON)
+        clipped = ibis.greatest(ibis.least(score, 1 - EPSILON), EPSILON)
         likelihood = ibis.ifelse(truth, clipped, 1 - clipped)
         brier = (score - truth.cast("float64")) * (score - truth.cast("float64"))
     else:
         given = _probability_of(labeled, labeled.label, model).fill_null(0.0)
-        likelihood = given.clip(lower=EPSILON)
+        likelihood = ibis.greatest(given, EPSILON)
         # A label outside the known classes got probability 0: its own term is (0 - 1)^2.
         unknown = (~labeled.label.isin(score_classes(model))).cast("float64")
         gaps = [

@@ -7,12 +7,13 @@ from model_exporter.job.staging import digest_of
 from model_exporter.job.tables import HOUR, TILES, names_of, truth_columns
 from model_exporter.records import LabelOutcome
 
+UNIQUE = "SELECT count(*) = count(DISTINCT key) FROM incoming"
+
 # Of a prediction that is logged twice with unlike content, the first counts.
 
 STORED = (
     "CREATE OR REPLACE TEMP TABLE stored AS SELECT * FROM prediction SEMI JOIN incoming USING (key)"
 )
-REPEATED = "SELECT count(*) > count(DISTINCT key) OR (SELECT count(*) FROM stored) FROM incoming"
 
 
 def first_logged(model: ModelConfig) -> list[str]:
@@ -47,16 +48,22 @@ KNOWN_LABELS = (
 )
 
 
-def new_labels(model: ModelConfig) -> str:
-    """Return the statement that keeps the label records that are not known yet."""
+def new_labels(model: ModelConfig, *, unique: bool) -> list[str]:
+    """Return the statements that name the label records that are not known yet.
+
+    `unique` tells that there is one of each id, with those that are known, so that all are new.
+    """
+    if unique:
+        return ["CREATE OR REPLACE TEMP VIEW news AS SELECT * FROM incoming"]
     record = f"key, ts, {names_of(truth_columns(model))}"
-    return (
-        "CREATE OR REPLACE TEMP TABLE news AS SELECT *, $arrived::BIGINT AS arrived FROM "
-        f"(SELECT DISTINCT {record} FROM incoming) ANTI JOIN known USING ({record})"
-    )
+    return [
+        f"CREATE OR REPLACE TEMP TABLE unseen AS SELECT DISTINCT {record} FROM incoming "
+        f"ANTI JOIN known USING ({record})",
+        "CREATE OR REPLACE TEMP VIEW news AS SELECT * FROM unseen",
+    ]
 
 
-ADD_LABELS = "INSERT INTO label BY NAME SELECT * FROM news"
+ADD_LABELS = "INSERT INTO label BY NAME SELECT *, $arrived AS arrived FROM news"
 UNMATCHED = (
     "SELECT (SELECT count(*) FROM pair WHERE sign >= 0) < (SELECT count(*) FROM changed_label)"
 )

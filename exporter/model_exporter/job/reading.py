@@ -1,6 +1,5 @@
 """A source that is read in a thread of its own, a little ahead of whoever takes the rows in."""
 
-import contextlib
 import queue
 import threading
 import time
@@ -8,11 +7,10 @@ from collections.abc import Iterable
 
 from model_exporter.job.sources import Batch
 
-AHEAD_BATCHES = 2
-"""Batches that wait at most: what is read ahead is held in memory."""
+AHEAD_BYTES = 96 << 20
+"""No batch is read while this much waits, for that is held in memory: about what is taken next."""
 CANCEL_SECONDS = 1.0
 """How long the thread of a cancelled reading is waited for; one that hangs is left to itself."""
-LOOK_SECONDS = 0.1
 TAKE_BYTES = 256 << 20
 """Batches are taken together up to this size: rows may be wide."""
 
@@ -29,7 +27,9 @@ class Reading:
     def __init__(self, batches: Iterable[Batch], *, name: str) -> None:
         self.done = False
         self._cancelled = threading.Event()
-        self._queue: queue.Queue[Batch | Exception | None] = queue.Queue(AHEAD_BATCHES)
+        self._queue: queue.SimpleQueue[Batch | Exception | None] = queue.SimpleQueue()
+        self._ahead = 0
+        self._room = threading.Condition()
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, args=(batches,), name=name, daemon=True)
         self._thread.start()
@@ -66,13 +66,17 @@ class Reading:
                 found.append(item)
                 rows -= item.table.num_rows
                 size += item.table.nbytes
+                with self._room:
+                    self._ahead -= item.table.nbytes
+                    self._room.notify()
         return found
 
     def cancel(self) -> None:
         """Have the thread end after the batch that it reads, and whoever waits in `take` return."""
-        self._cancelled.set()
-        with contextlib.suppress(queue.Full):
-            self._queue.put_nowait(None)
+        with self._room:
+            self._cancelled.set()
+            self._room.notify()
+        self._queue.put(None)
 
     def join(self) -> None:
         """Wait for the thread of a reading that is done or cancelled, unless it hangs."""
@@ -82,15 +86,17 @@ class Reading:
         end: Exception | None = None
         try:
             for batch in batches:
-                if not self._put(batch):
+                with self._room:
+                    self._ahead += batch.table.nbytes
+                self._queue.put(batch)
+                if not self._has_room():
                     return
         except Exception as error:  # raised again by `take`, in the thread that judges it
             end = error
-        self._put(end)
+        self._queue.put(end)
 
-    def _put(self, item: Batch | Exception | None) -> bool:
-        while not self._cancelled.is_set():
-            with contextlib.suppress(queue.Full):
-                self._queue.put(item, timeout=LOOK_SECONDS)
-                return True
-        return False
+    def _has_room(self) -> bool:
+        """Wait until there is room for another batch; tell whether it is still wanted."""
+        with self._room:
+            self._room.wait_for(lambda: self._ahead < AHEAD_BYTES or self._cancelled.is_set())
+        return not self._cancelled.is_set()

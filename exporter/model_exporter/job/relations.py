@@ -1,5 +1,7 @@
 """The relations of signed rows that tiles are made of, as Ibis tables."""
 
+from collections.abc import Mapping, Sequence
+
 import ibis
 import ibis.expr.types as ir
 
@@ -7,7 +9,7 @@ from model_exporter.job.columns import amount_columns, prediction_columns
 from model_exporter.job.config import ModelConfig
 from model_exporter.records import Task
 
-GROUP = ("version", "segment", "segment_value", "slot")
+GROUP = ("version", "segment", "segment_value")
 INT = "int64"
 WIDE = "decimal(38, 0)"
 
@@ -27,20 +29,25 @@ def row_schema(model: ModelConfig, *, features: bool) -> dict[str, str]:
     return {"sign": INT, "slot": INT, **columns}
 
 
-def as_whole(rows: ir.Table) -> ir.Table:
-    """Name the rows as those of the whole model."""
-    return rows.mutate(segment=ibis.literal(""), segment_value=ibis.literal(""))
+def whole_and_segments(
+    rows: ir.Table, model: ModelConfig, keys: Sequence[str], totals: Mapping[str, ir.Value]
+) -> ir.Table:
+    """Total rows by version and `keys`, for the whole model (segment ``""``) and for each segment.
 
-
-def by_segment(rows: ir.Table, model: ModelConfig) -> ir.Table:
-    """Repeat each row for the whole model (segment ``""``) and for each of its segments."""
+    The rows are read once, and grouped by all segments together; it is these groups that are
+    totalled again. `totals` are sums of integers without nulls.
+    """
+    segments = [f"s{i}" for i in range(len(model.segments))]
+    groups = rows.group_by(["version", *segments, *keys]).agg(**totals)
+    whole = groups.mutate(segment=ibis.literal(""), segment_value=ibis.literal(""))
     parts = [
-        rows.mutate(segment=ibis.literal(name), segment_value=rows[f"s{i}"]).filter(
-            rows[f"s{i}"].notnull()
+        groups.mutate(segment=ibis.literal(name), segment_value=groups[column]).filter(
+            groups[column].notnull()
         )
-        for i, name in enumerate(model.segments)
+        for name, column in zip(model.segments, segments, strict=True)
     ]
-    return ibis.union(as_whole(rows), *parts) if parts else as_whole(rows)
+    repeated = ibis.union(whole, *parts) if parts else whole
+    return repeated.group_by([*GROUP, *keys]).agg(**{n: repeated[n].sum() for n in totals})
 
 
 def compiled(expression: ir.Table) -> str:

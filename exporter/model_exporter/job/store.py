@@ -221,7 +221,7 @@ class Store(Session):
 
     def _add_predictions(self) -> None:
         self._execute(merging.STORED)
-        if self.query(merging.REPEATED)[0][0]:
+        if self._any("stored") or not self._is_unique():
             self._run(merging.first_logged(self.model))
         self._execute(merging.WITH_LABELS)
         keys = merging.near("label", "adopted")
@@ -235,38 +235,56 @@ class Store(Session):
         arrived = int(self._meta("arrived") or 0) + 1
         self._set_meta("arrived", str(arrived))
         self._execute(merging.KNOWN_LABELS)
-        self._execute(merging.new_labels(self.model), {"arrived": arrived})
+        unique = not self._any("known") and self._is_unique()
+        self._run(merging.new_labels(self.model, unique=unique))
         predictions = "prediction"
         if self.model.shadow or self.model.windows_by == "label_timestamp":
             predictions = "near"  # is read more than once
             self._keep("near", merging.near("prediction", "news"))
-        known, news = changed("known SEMI JOIN news USING (key)"), changed("news", before="false")
+        labels = changed(f"(SELECT *, {arrived} AS arrived FROM news)", before="false")
+        if not unique:
+            known = changed("known SEMI JOIN news USING (key)")
+            labels = f"{known} UNION ALL BY NAME {labels}"
         self._change(
             self.now,
             self.now,
             predictions=changed(predictions),
-            labels=f"{known} UNION ALL BY NAME {news}",
+            labels=labels,
             predicted=False,
+            several=not unique,
         )
-        self._execute(merging.ADD_LABELS)
+        self._execute(merging.ADD_LABELS, {"arrived": arrived})
         # Of versions that shadow each other, one label has several pairs.
         if self.model.shadow or self.query(merging.UNMATCHED)[0][0]:
             self._execute(merging.ADD_ORPHANS)
 
+    def _is_unique(self) -> bool:
+        """Tell whether no id comes twice among the incoming records."""
+        return bool(self.query(merging.UNIQUE)[0][0])
+
     def _change(
-        self, was: int, now: int, *, predictions: str, labels: str, predicted: bool = True
+        self,
+        was: int,
+        now: int,
+        *,
+        predictions: str,
+        labels: str,
+        predicted: bool = True,
+        several: bool = True,
     ) -> None:
         """Add to the tiles what some predictions and labels contribute now, less what they did.
 
         The two relations are those of `pairing.changed`; `predicted` tells whether predictions
-        changed too.
+        changed too, `several` whether an id may have more than one label record.
         """
         self._run(pairing.views(changed_prediction=predictions, changed_label=labels))
         self._run(pairing.pair(self.model, was=was, now=now))
         paired = self._any("pair")
         if paired:
-            self._execute(pairing.several(self.model))
-            self._execute(pairing.count(self.model, several=self._any("several")))
+            if several:
+                self._execute(pairing.several(self.model))
+                several = self._any("several")
+            self._execute(pairing.count(self.model, several=several))
             self._execute(pairing.lifetime(self.model))
             self._run(pairing.keep_labeled(self.model))
             for kind, tiles in self.tiles.labeled.items():

@@ -39,7 +39,7 @@ ADDED = {
     "lifetime": ("value",),
 }
 """By table: the columns that add up."""
-SCRATCH = ("staged", "winners", "stored", "adopted", "near", "known", "news", "pair", "several")
+SCRATCH = ("staged", "winners", "stored", "adopted", "near", "known", "unseen", "pair", "several")
 """Temporary tables with rows of what is taken in."""
 
 

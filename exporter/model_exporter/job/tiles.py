@@ -39,10 +39,9 @@ from model_exporter.job.relations import (
     GROUP,
     INT,
     WIDE,
-    as_whole,
-    by_segment,
     compiled,
     row_schema,
+    whole_and_segments,
 )
 from model_exporter.records import Subject, Task
 
@@ -72,73 +71,76 @@ def compile_tiles(model: ModelConfig) -> TileSql:
     """Compile the tile expressions of a model."""
     predicted = ibis.table(row_schema(model, features=True), name="delta_prediction")
     labeled = ibis.table(row_schema(model, features=False), name="delta_labeled")
-    rows = by_segment(labeled, model)
-    counts, terms = _of_labeled(labeled, model), amount_terms(rows, model)
+    counts, terms = _of_labeled(labeled, model), amount_terms(labeled, model)
     found = {}
     if model.task is Task.REGRESSION:
         counts += _of_regression(labeled, model)
-        terms |= {(name, ""): term for name, term in regression_terms(rows).items()}
-        terms |= quantile_terms(rows, model)
+        terms |= {(name, ""): term for name, term in regression_terms(labeled).items()}
+        terms |= quantile_terms(labeled, model)
     else:
         found["cells"] = compiled(cells_of(labeled, model))
     found["counts"] = compiled(ibis.union(*counts))
     if terms:
-        sums = [_sum(rows, stat, term, key) for (stat, key), term in terms.items()]
+        sums = [_sum(labeled, model, stat, term, key) for (stat, key), term in terms.items()]
         found["sums"] = compiled(ibis.union(*sums) if len(sums) > 1 else sums[0])
     return TileSql(predicted=compiled(_predicted(predicted, model)), labeled=found)
 
 
-def _predicted(delta: ir.Table, model: ModelConfig) -> ir.Table:
-    parts = [_count(by_segment(delta, model), "predictions")]
-    whole = as_whole(delta)
+def _predicted(rows: ir.Table, model: ModelConfig) -> ir.Table:
+    parts = [_by_segment(rows, model, "predictions")]
     for i, name in enumerate(feature_names(model)):
-        value, index = whole[f"f{i}"], whole[f"b{i}"]
-        key = bin_of(whole, value, Subject.FEATURE, name, model, index=index)
-        parts.append(_count(whole, Subject.FEATURE, name, key))
+        value, index = rows[f"f{i}"], rows[f"b{i}"]
+        key = bin_of(rows, value, Subject.FEATURE, name, model, index=index)
+        parts.append(_count(rows, Subject.FEATURE, name, key))
         if name in model.numeric and model.baselines:
             # Only where the log has the value: a bin does not tell what lies beyond the range.
-            known = whole.filter(value.notnull() & ~value.isnan())
+            known = rows.filter(value.notnull() & ~value.isnan())
             outside = known.filter(out_of_range(known, known[f"f{i}"], name, model))
             parts.append(_count(known, "ranged", name))
             parts.append(_count(outside, "out_of_range", name))
-    parts.append(_bins(whole, whole.predicted, Subject.PREDICTION, "", model))
+    parts.append(_bins(rows, rows.predicted, Subject.PREDICTION, "", model))
     for i, name in enumerate(score_classes(model)):
-        parts.append(_bins(whole, whole[f"p{i}"], Subject.SCORE, name, model))
+        parts.append(_bins(rows, rows[f"p{i}"], Subject.SCORE, name, model))
     return ibis.union(*parts)
 
 
-def _of_labeled(delta: ir.Table, model: ModelConfig) -> list[ir.Table]:
+def _of_labeled(rows: ir.Table, model: ModelConfig) -> list[ir.Table]:
     """Count the delays of labels, and the scores of the rows that have one."""
-    rows = as_whole(delta)
     scores = [(name, rows[f"p{i}"]) for i, name in enumerate(score_classes(model))]
     bins = [_bins(rows, score, Subject.SCORE, name, model, of="labeled_") for name, score in scores]
     return [_count(rows, "delay", key=delay_bucket(rows)), *bins]
 
 
-def _of_regression(delta: ir.Table, model: ModelConfig) -> list[ir.Table]:
+def _of_regression(rows: ir.Table, model: ModelConfig) -> list[ir.Table]:
     """Count what `cells` tell of a classifier, and the labels inside predicted intervals."""
-    rows, all_rows = by_segment(delta, model), as_whole(delta)
     hits = quantile_hits(rows, model).items()
     return [
-        _count(rows, "labeled"),
-        *(_count(rows.filter(hit), stat, key=key) for (stat, key), hit in hits),
-        _bins(all_rows, all_rows.label, Subject.LABEL, "", model),
-        _bins(all_rows, all_rows.predicted, Subject.PREDICTION, "", model, of="labeled_"),
+        _by_segment(rows, model, "labeled"),
+        *(_by_segment(rows.filter(hit), model, stat, key) for (stat, key), hit in hits),
+        _bins(rows, rows.label, Subject.LABEL, "", model),
+        _bins(rows, rows.predicted, Subject.PREDICTION, "", model, of="labeled_"),
     ]
 
 
-def _count(
-    rows: ir.Table, stat: str, name: ir.Value | str = "", key: ir.Value | str = ""
-) -> ir.Table:
-    return (
-        rows.mutate(stat=ibis.literal(str(stat)), name=_text(name), key=_text(key))
-        .group_by([*GROUP, "stat", "name", "key"])
-        .agg(value=lambda t: t.sign.sum().cast(INT))
-    )
+def _count(rows: ir.Table, stat: str, name: str = "", key: ir.Value | str = "") -> ir.Table:
+    """Count rows of the whole model by a key."""
+    keyed = rows if isinstance(key, str) else rows.mutate(key=key)
+    by = ["version", "slot"] if isinstance(key, str) else ["version", "slot", "key"]
+    counts = keyed.group_by(by).agg(value=keyed.sign.sum())
+    whole = counts.mutate(segment=ibis.literal(""), segment_value=ibis.literal(""))
+    return _counts(whole, stat, name, key if isinstance(key, str) else counts.key.cast("string"))
 
 
-def _text(value: ir.Value | str) -> ir.Value:
-    return ibis.literal(value) if isinstance(value, str) else value.cast("string")
+def _by_segment(rows: ir.Table, model: ModelConfig, stat: str, key: str = "") -> ir.Table:
+    """Count rows of the whole model and of its segments."""
+    counts = whole_and_segments(rows, model, ["slot"], {"value": rows.sign.sum()})
+    return _counts(counts, stat, "", key)
+
+
+def _counts(rows: ir.Table, stat: str, name: str, key: ir.Value | str) -> ir.Table:
+    key = ibis.literal(key) if isinstance(key, str) else key
+    named = rows.mutate(stat=ibis.literal(str(stat)), name=ibis.literal(name), key=key)
+    return named.select(*GROUP, "slot", "stat", "name", "key", value=named.value.cast(INT))
 
 
 def _bins(
@@ -153,16 +155,11 @@ def _bins(
     return _count(rows, f"{of}{subject}", name, bin_of(rows, value, subject, name, model))
 
 
-def _sum(rows: ir.Table, stat: str, value: ir.Value, key: ir.Value | str = "") -> ir.Table:
+def _sum(rows: ir.Table, model: ModelConfig, stat: str, value: ir.Value, key: str) -> ir.Table:
     exponent, part = exact_parts(value)
-    return (
-        rows.mutate(
-            stat=ibis.literal(stat),
-            key=_text(key),
-            exponent=exponent,
-            part=part * rows.sign.cast(WIDE),
-        )
-        .filter(value.notnull())
-        .group_by([*GROUP, "stat", "key", "exponent"])
-        .agg(value=lambda t: t.part.sum().cast(WIDE), rows=lambda t: t.sign.sum().cast(INT))
-    )
+    parts = rows.mutate(exponent=exponent, part=part * rows.sign.cast(WIDE)).filter(value.notnull())
+    totals = {"value": parts.part.sum(), "rows": parts.sign.sum()}
+    sums = whole_and_segments(parts, model, ["slot", "exponent"], totals)
+    sums = sums.mutate(stat=ibis.literal(stat), key=ibis.literal(key))
+    amounts = {"value": sums.value.cast(WIDE), "rows": sums.rows.cast(INT)}
+    return sums.select(*GROUP, "slot", "stat", "key", "exponent", **amounts)

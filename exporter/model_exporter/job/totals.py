@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from model_exporter.job import cells
 from model_exporter.job.columns import score_classes
-from model_exporter.job.score_steps import PLACE, score_counts, score_rows
+from model_exporter.job.score_steps import PLACE, score_counts
 from model_exporter.job.store import Store
 from model_exporter.job.tables import HOUR
 
+STEP = ("score", "rows", "positives")
 Interval = tuple[int, int]
 """Half-open."""
 Steps = NDArray[np.float64]
@@ -123,9 +124,10 @@ class TotalsReader:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        scored = bool(score_classes(store.model))
-        self._exact = score_rows(store.model) if scored else ""
-        self._steps = score_counts(store.model) if scored else ""
+        model = store.model
+        scored = bool(score_classes(model))
+        self._exact = score_counts(model, exact=True) if scored else ""
+        self._steps = score_counts(model, exact=False) if scored else ""
 
     def hours(self, hours: Sequence[Interval]) -> list[Groups]:
         """Return the totals of ranges of hours, by steps of the grid of scores."""
@@ -156,19 +158,7 @@ class TotalsReader:
         found: list[Groups] = [{} for _ in times]
         if not times or not self._exact:
             return found
-        names = ", ".join(PLACE)
-        read = self._store.arrays(
-            f"WITH scored AS ({_placed('labeled', 'time', times, sign=True)}) "
-            f"SELECT {names}, list(score) AS scores, "
-            "coalesce(list(score) FILTER (positive > 0), []) AS hits "
-            f"FROM ({self._exact}) GROUP BY {names}"
-        )
-        columns = (read[name] for name in (*PLACE, "scores", "hits"))
-        for place, version, segment, value, name, scores, hits in zip(*columns, strict=True):
-            totals = found[place].setdefault(Group(version, segment, value), Totals())
-            values, rows = np.unique(scores, return_counts=True)
-            positives = np.bincount(np.searchsorted(values, hits), minlength=values.size)
-            totals.scores[name] = np.vstack([values, rows, positives]).astype(np.float64)
+        self._add_scores(found, self._exact, _placed("labeled", "time", times, sign=True))
         return found
 
     def _sum(self, count: int, tiles: Mapping[str, str], rows: str) -> list[Groups]:
@@ -178,7 +168,7 @@ class TotalsReader:
         for kind, query in tiles.items():
             add[kind](found, query)
         if self._steps:
-            self._add_scores(found, rows)
+            self._add_scores(found, self._steps, rows)
         return found
 
     def _add_counts(self, found: list[Groups], rows: str) -> None:
@@ -215,24 +205,17 @@ class TotalsReader:
             totals.counts |= counts
             totals.sums |= sums_of
 
-    def _add_scores(self, found: list[Groups], rows: str) -> None:
-        """Add the steps of the scores of signed rows."""
-        columns = ", ".join([*PLACE, "score"])
+    def _add_scores(self, found: list[Groups], counts: str, rows: str) -> None:
+        """Add the scores of signed rows, or their steps, as `score_counts` counts them."""
+        names = ", ".join(PLACE)
         read = self._store.arrays(
-            f"WITH scored AS ({rows}) SELECT {columns}, rows, positives FROM ({self._steps}) "
-            f"WHERE rows <> 0 OR positives <> 0 ORDER BY {columns}"
+            f"WITH scored AS ({rows}) SELECT {names}, {', '.join(f'list({c})' for c in STEP)} "
+            f"FROM ({counts}) WHERE rows <> 0 OR positives <> 0 GROUP BY {names}"
         )
-        names = [read[name] for name in PLACE]
-        steps = np.vstack([read["score"], read["rows"], read["positives"]]).astype(np.float64)
-        size = steps.shape[1]
-        changed = np.zeros(size, dtype=bool)
-        for column in names:
-            changed[1:] |= column[1:] != column[:-1]
-        for part in np.split(np.arange(size), np.flatnonzero(changed)):
-            if part.size:
-                place, version, segment, value, name = (column[part[0]] for column in names)
-                totals = found[place].setdefault(Group(version, segment, value), Totals())
-                totals.scores[name] = steps[:, part]
+        for place, version, segment, value, name, *steps in zip(*read.values(), strict=True):
+            totals = found[place].setdefault(Group(version, segment, value), Totals())
+            columns = np.vstack(steps).astype(np.float64)
+            totals.scores[name] = columns[:, columns[0].argsort()]
 
 
 def _placed(table: str, column: str, ranges: Sequence[Interval], *, sign: bool = False) -> str:
