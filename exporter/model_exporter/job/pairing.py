@@ -136,13 +136,15 @@ def _best(policy: LabelPolicy, truth: Sequence[str]) -> str:
     }[policy]
 
 
-def keep_labeled(model: ModelConfig) -> list[str]:
-    """Return the statements that bring the table `labeled` up to date."""
-    return [
-        "DELETE FROM labeled WHERE key IN (SELECT key FROM delta_labeled WHERE sign < 0)",
+DROP_LABELED = "DELETE FROM labeled WHERE key IN (SELECT key FROM delta_labeled WHERE sign < 0)"
+
+
+def keep_labeled(model: ModelConfig) -> str:
+    """Return the statement that adds the predictions that have a label now to `labeled`."""
+    return (
         f"INSERT INTO labeled BY NAME SELECT {_labeled_columns(model)} FROM delta_labeled "
-        "WHERE sign > 0",
-    ]
+        "WHERE sign > 0"
+    )
 
 
 def _labeled_columns(model: ModelConfig) -> str:

@@ -19,8 +19,6 @@ def read_refused(
     session: Session, model: ModelConfig, source: str, batches: Sequence[Batch]
 ) -> list[dict[str, Any]]:
     """Return the records of staged batches that are refused for the first time."""
-    if not session.query(staging.any_refused(model, source)):
-        return []
     found: dict[int, dict[str, Any]] = {}
     for batch in batches:
         table = batch.table.append_column(staging.PLACE, pa.array(np.arange(batch.table.num_rows)))

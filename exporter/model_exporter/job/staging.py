@@ -44,10 +44,7 @@ def refused(model: ModelConfig, source: str, schema: pa.Schema) -> str:
     )
 
 
-def any_refused(model: ModelConfig, source: str) -> str:
-    """Return the query of whether `staged` has a record that is refused anew."""
-    new = _is_new(model, source)
-    return f"SELECT 1 FROM staged WHERE reason IS NOT NULL AND {new} LIMIT 1"
+ANY_REFUSED = "SELECT 1 FROM staged WHERE reason IS NOT NULL LIMIT 1"
 
 
 def _is_new(model: ModelConfig, source: str) -> str:

@@ -133,8 +133,11 @@ class Store(Session):
                 self.query_batch(table, staging.stage(self.model, source, schema))
             for batch in batches:
                 self._reach(source, batch)
-            refused = read_refused(self, self.model, source, batches) if self._quarantine else []
-            self._execute(staging.refuse(self.model, source))
+            refused = []
+            if self.query(staging.ANY_REFUSED):
+                if self._quarantine:
+                    refused = read_refused(self, self.model, source, batches)
+                self._execute(staging.refuse(self.model, source))
             if source == PREDICTIONS:
                 if self._horizon:
                     self._execute(merging.recent(self._horizon))
@@ -164,7 +167,7 @@ class Store(Session):
 
     def compact(self, *, always: bool = False) -> None:
         """Merge the tiles that were appended, if there are many, or `always`."""
-        sizes = " + ".join(f"(SELECT count(*) FROM {table})" for table in DERIVED)
+        sizes = " + ".join(f"(SELECT count(*) FROM {table})" for table in tables.ADDED)
         size = self.query(f"SELECT {sizes}")[0][0]
         if size < self._compact_at and not always:
             return
@@ -283,10 +286,11 @@ class Store(Session):
         if paired:
             if several:
                 self._execute(pairing.several(self.model))
-                several = self._any("several")
-            self._execute(pairing.count(self.model, several=several))
+            self._execute(pairing.count(self.model, several=several and self._any("several")))
+            if several:
+                self._execute(pairing.DROP_LABELED)
             self._execute(pairing.lifetime(self.model))
-            self._run(pairing.keep_labeled(self.model))
+            self._execute(pairing.keep_labeled(self.model))
             for kind, tiles in self.tiles.labeled.items():
                 self._execute(tables.append(kind, tiles))
             if self.fresh:

@@ -64,6 +64,12 @@ def append(kind: str, tiles: str) -> str:
     return f"INSERT INTO {kind} BY NAME SELECT * FROM ({tiles}) WHERE {changed}"
 
 
+def keys_of(table: str) -> list[str]:
+    """Return the columns of a table of `ADDED` that tell its rows apart."""
+    columns = [part.split()[0] for part in TABLES[table].split(", ")]
+    return [name for name in columns if name not in ADDED[table]]
+
+
 def drop_scratch() -> list[str]:
     """Return the statements that give back the memory of what was taken in."""
     return [f"DROP TABLE IF EXISTS temp.{table}" for table in SCRATCH]
@@ -73,8 +79,7 @@ def compact() -> list[str]:
     """Return the statements that merge appended tiles."""
     statements = []
     for table, added in ADDED.items():
-        columns = [part.split()[0] for part in TABLES[table].split(", ")]
-        keys = ", ".join(name for name in columns if name not in added)
+        keys = ", ".join(keys_of(table))
         totals = ", ".join(f"sum({name}) AS {name}" for name in added)
         statements += [
             f"CREATE OR REPLACE TEMP TABLE merged AS SELECT {keys}, {totals} FROM {table} "

@@ -3,12 +3,12 @@
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_exporter.job import cells
+from model_exporter.job import cells, tables
 from model_exporter.job.columns import score_classes
 from model_exporter.job.score_steps import PLACE, score_counts
 from model_exporter.job.store import Store
@@ -134,8 +134,7 @@ class TotalsReader:
         if not hours:
             return []
         times = [(first * HOUR, last * HOUR) for first, last in hours]
-        kinds = self._store.tiles.of_rows()
-        tiles = {kind: _placed(kind, "slot", hours) for kind in kinds}
+        tiles = {kind: _totalled(kind, hours) for kind in self._store.tiles.of_rows()}
         return self._sum(len(hours), tiles, _placed("labeled", "time", times, sign=True))
 
     def pieces(self, bounds: Sequence[Interval], fresh: Sequence[Interval] = ()) -> list[Groups]:
@@ -162,48 +161,25 @@ class TotalsReader:
         return found
 
     def _sum(self, count: int, tiles: Mapping[str, str], rows: str) -> list[Groups]:
-        """Return the sums of tiles by place, and the steps of the scores of rows."""
+        """Return the totals of each place: what the queries of tiles find, and scores of rows."""
         found: list[Groups] = [{} for _ in range(count)]
-        add = {"counts": self._add_counts, "sums": self._add_sums, "cells": self._add_cells}
+        decode = {"counts": _counts, "sums": _sums, "cells": self._cells}
         for kind, query in tiles.items():
-            add[kind](found, query)
+            of_groups: dict[tuple[int, Group], list[Any]] = {}
+            sql = f"SELECT {', '.join([*_keys(kind), *tables.ADDED[kind]])} FROM ({query})"
+            for place, version, segment, value, *row in self._store.query(sql):
+                of_groups.setdefault((place, Group(version, segment, value)), []).append(row)
+            for (place, group), of_group in of_groups.items():
+                totals = found[place].setdefault(group, Totals())
+                counts, sums = decode[kind](group, of_group)
+                totals.counts |= counts
+                totals.sums |= sums
         if self._steps:
             self._add_scores(found, self._steps, rows)
         return found
 
-    def _add_counts(self, found: list[Groups], rows: str) -> None:
-        sql = (
-            "SELECT place, version, segment, segment_value, stat, name, key, "
-            f"CAST(sum(value) AS BIGINT) FROM ({rows}) GROUP BY ALL HAVING sum(value) <> 0"
-        )
-        for place, version, segment, value, stat, name, key, count in self._store.query(sql):
-            totals = found[place].setdefault(Group(version, segment, value), Totals())
-            totals.counts[stat, name, key] = count
-
-    def _add_sums(self, found: list[Groups], rows: str) -> None:
-        sql = (
-            "SELECT place, version, segment, segment_value, stat, key, exponent, sum(value), "
-            f"CAST(sum(rows) AS BIGINT) FROM ({rows}) GROUP BY ALL"
-        )
-        for place, version, segment, value, stat, key, *sums in self._store.query(sql):
-            exponent, whole, count = sums
-            totals = found[place].setdefault(Group(version, segment, value), Totals())
-            known, parts = totals.sums.setdefault((stat, key), (0, {}))
-            parts[exponent] = int(whole)
-            totals.sums[stat, key] = (known + count, parts)
-
-    def _add_cells(self, found: list[Groups], rows: str) -> None:
-        keys = f"place, version, segment, segment_value, {', '.join(cells.KEYS)}"
-        sums = ", ".join(f"sum({name})" for name in cells.AMOUNTS)
-        sql = f"SELECT {keys}, {sums} FROM ({rows}) GROUP BY {keys} ORDER BY {keys}"
-        of_groups = itertools.groupby(self._store.query(sql), key=lambda row: row[:4])
-        for (place, *names), of_group in of_groups:
-            group = Group(*names)
-            totals = found[place].setdefault(group, Totals())
-            read = (row[4:] for row in of_group)
-            counts, sums_of = cells.decoded(read, self._store.model, whole=not group.segment)
-            totals.counts |= counts
-            totals.sums |= sums_of
+    def _cells(self, group: Group, rows: Iterable[Any]) -> tuple[cells.Counts, cells.Sums]:
+        return cells.decoded(rows, self._store.model, whole=not group.segment)
 
     def _add_scores(self, found: list[Groups], counts: str, rows: str) -> None:
         """Add the scores of signed rows, or their steps, as `score_counts` counts them."""
@@ -216,6 +192,31 @@ class TotalsReader:
             totals = found[place].setdefault(Group(version, segment, value), Totals())
             columns = np.vstack(steps).astype(np.float64)
             totals.scores[name] = columns[:, columns[0].argsort()]
+
+
+def _counts(_: Group, rows: Iterable[Any]) -> tuple[cells.Counts, cells.Sums]:
+    return {(stat, name, key): count for stat, name, key, count in rows if count}, {}
+
+
+def _sums(_: Group, rows: Iterable[Any]) -> tuple[cells.Counts, cells.Sums]:
+    sums: cells.Sums = {}
+    for stat, key, exponent, total, count in rows:
+        known, parts = sums.setdefault((stat, key), (0, {}))
+        parts[exponent] = int(total)
+        sums[stat, key] = (known + count, parts)
+    return {}, sums
+
+
+def _keys(kind: str) -> list[str]:
+    """Return the columns that tell totals of tiles apart; the group comes first."""
+    return ["place", *(name for name in tables.keys_of(kind) if name != "slot")]
+
+
+def _totalled(kind: str, hours: Sequence[Interval]) -> str:
+    """Return the query of the totals of a kind of tiles in ranges of hours."""
+    sums = ", ".join(f"sum({name}) AS {name}" for name in tables.ADDED[kind])
+    rows = _placed(kind, "slot", hours)
+    return f"SELECT {', '.join(_keys(kind))}, {sums} FROM ({rows}) GROUP BY ALL"
 
 
 def _placed(table: str, column: str, ranges: Sequence[Interval], *, sign: bool = False) -> str:
