@@ -25,7 +25,7 @@ from model_exporter.job.sources.spool import Spool
 from model_exporter.job.store import Store
 from model_exporter.job.windows import WindowReader, WindowTotals, windows_of
 
-TOGETHER_ROWS = 1_000_000
+TOGETHER_ROWS = 2_000_000
 """A transaction costs the same for one row as for many: small files are taken in together."""
 SLOW_SECONDS = 1.0
 """A source that was waited for longer than this, or in vain, comes last in the next turn."""
