@@ -184,7 +184,7 @@ sys.stdout.write(text)
 """
 KILLS = 12
 """With --runslow, 500."""
-STATEMENTS = 160
+STATEMENTS = 90
 """About as many as a run has that begins with nothing."""
 
 
