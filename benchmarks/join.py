@@ -4,7 +4,7 @@ Predictions of 30 days with UUIDs, two versions and five segments, in Parquet; n
 label that comes up to three days later. Ours reads both, joins, keeps rows and tiles on disk and
 evaluates windows of 1, 7 and 30 days with intervals. The peers read, join and compute accuracy,
 confusion, log loss and ROC AUC over everything, by version and by segment, in memory. Then 10,000
-more labels come, again and again: ours takes them in, a peer starts over.
+more labels come, of the last predictions, again and again: ours takes them in, a peer starts over.
 
 Each case runs in a process of its own; seconds are wall time, and beside it processor time of all
 threads, with imports left out. Memory is the greatest resident set, with imports. Each peer has an
@@ -12,6 +12,7 @@ environment of its own, for they ask for unlike versions of each other's parts; 
 those that are missing. Peers that are not installed are named and left out.
 
     python benchmarks/join.py [--install] [--rows 1000000] [--rows 10000000] [--peers pandas,polars]
+                              [--ids uuid4] [--ids uuid7]
 """
 
 import argparse
@@ -41,18 +42,26 @@ models:
 """
 
 
-def generate(directory: Path, rows: int) -> None:
+IDS = {
+    "uuid4": "CAST(uuid() AS VARCHAR)",
+    "uuid7": "substr(hex, 1, 8) || '-' || substr(hex, 9, 4) || '-7' || substr(uuid()::VARCHAR, 16)",
+}
+"""Random ids, and those that begin with the time, as the sidecar gives them."""
+
+
+def generate(directory: Path, rows: int, ids: str) -> None:
     """Write the tables; those labels that no file holds yet come with the polls."""
     import duckdb
 
     made = duckdb.connect()
     made.execute("SELECT setseed(0.5)")
     made.execute(
-        "CREATE TABLE p AS SELECT CAST(uuid() AS VARCHAR) AS prediction_id, "
-        f"make_timestamp({START} + (i * {30 * DAY / rows})::BIGINT) AS timestamp, "
+        f"CREATE TABLE p AS SELECT {IDS[ids]} AS prediction_id, timestamp, "
         "CASE WHEN random() < 0.3 THEN 'v2' ELSE 'v1' END AS model_version, "
         "random() AS score, 'segment ' || (random() * 5)::INT % 5 AS segment, random() AS luck "
-        f"FROM range({rows}) t(i)"
+        "FROM (SELECT *, printf('%012x', epoch_ms(timestamp)) AS hex FROM "
+        f"(SELECT make_timestamp({START} + (i * {30 * DAY / rows})::BIGINT) AS timestamp "
+        f"FROM range({rows}) t(i)))"
     )
     made.execute(
         "CREATE TABLE l AS SELECT prediction_id, (luck < score)::INT AS label, "
@@ -60,7 +69,10 @@ def generate(directory: Path, rows: int) -> None:
     )
     columns = "* EXCLUDE (luck), (score > 0.5)::INT AS prediction"
     made.execute(f"COPY (SELECT {columns} FROM p) TO '{directory}/predictions.parquet'")
-    made.execute("CREATE TABLE later AS SELECT * FROM l USING SAMPLE 10% (bernoulli, 1)")
+    made.execute(
+        "CREATE TABLE later AS SELECT * FROM (SELECT * FROM l USING SAMPLE 10% (bernoulli, 1)) "
+        "ORDER BY label_timestamp DESC"
+    )
     made.execute(
         "COPY (SELECT * FROM l ANTI JOIN later USING (prediction_id) ORDER BY label_timestamp) "
         f"TO '{directory}/labels.parquet'"
@@ -250,14 +262,14 @@ def peak_mib() -> float:
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
-def compare(rows: int, cases: list[str]) -> None:
-    print(f"\n{rows:,} predictions, {rows * 9 // 10:,} labels")
+def compare(rows: int, ids: str, cases: list[str]) -> None:
+    print(f"\n{rows:,} predictions, {rows * 9 // 10:,} labels; ids {ids}")
     print(f"{'':62}10,000 more")
     print(f"  {'':24}{'seconds':>9}{'CPU':>8}{'MiB':>8}{'on disk':>9}", end="")
     print(f"{'seconds':>11}{'CPU':>8}{'ROC AUC':>12}")
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        generate(directory, rows)
+        generate(directory, rows, ids)
         for case in cases:
             title, _ = CASES[case]
             found = measured(case, directory)
@@ -276,6 +288,7 @@ def compare(rows: int, cases: list[str]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rows", type=int, action="append", help="default: 1,000,000")
+    parser.add_argument("--ids", action="append", choices=IDS, help="default: uuid4")
     parser.add_argument("--peers", default=",".join(PEERS), help="default: %(default)s")
     parser.add_argument("--install", action="store_true", help="make the environments of the peers")
     parser.add_argument("--quick", action="store_true", help="100,000 rows")
@@ -291,7 +304,8 @@ def main() -> None:
         install(case)
     print(f"CPython {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}")
     for rows in [100_000] if given.quick else given.rows or [1_000_000]:
-        compare(rows, cases)
+        for ids in given.ids or ["uuid4"]:
+            compare(rows, ids, cases)
 
 
 if __name__ == "__main__":

@@ -225,6 +225,7 @@ def test_a_scrape_computes_nothing(service: Service, monkeypatch) -> None:
 
 
 def test_broken_reload_keeps_the_old(service: Service, setting: Setting) -> None:
+    until(lambda: fetch(service, "/-/ready")[0] == 200)
     good = setting.path.read_text()
     setting.path.write_text(good.replace("poll_interval", "pol_interval"))
     status, text = fetch(service, "/-/reload", "POST")

@@ -13,7 +13,7 @@ from model_exporter.job.columns import (
 from model_exporter.job.config import ModelConfig
 from model_exporter.records import Task
 
-SCHEMA_VERSION = "8"
+SCHEMA_VERSION = "9"
 HOUR = 3_600_000_000
 """Microseconds. The slot of a tile is the hour of its rows, counted from 1970."""
 
