@@ -163,15 +163,32 @@ def _score_sources(model: ModelConfig) -> list[tuple[str, str, bool]]:
     return [(given.get(c, f"scores.{c}"), key, c in given) for c in score_classes(model)]
 
 
+def key_of(text: str) -> str:
+    """Return the SQL of the key of an id, 128 bits of which some keep the order of the ids.
+
+    Whole numbers are their own key, and so are UUIDs that begin with 01, as all of version 7 do
+    from 2004 to 2039: a scan for the ids of late passes over the older rows. Of others it is a
+    digest, so that all cost the same to keep and to compare.
+    """
+    number, uuid = f"TRY_CAST({text} AS UBIGINT)", f"TRY_CAST({text} AS UUID)"
+    return (
+        f"CASE WHEN strlen({text}) <= {MAX_DIGITS} AND CAST({number} AS VARCHAR) = {text} "
+        f"THEN CAST({number} AS UHUGEINT) "
+        f"WHEN starts_with({text}, '01') AND CAST({uuid} AS VARCHAR) = {text} "
+        f"THEN CAST({uuid} AS UHUGEINT) ELSE md5_number({text}) END"
+    )
+
+
 def select(column: Column, schema: pa.Schema, *, binary_classes: tuple[str, ...] = ()) -> str:
-    """Return the SQL that reads a column from a table of this Arrow schema.
+    """Return the SQL that reads a column from a table of this Arrow schema; of a key, its text.
 
     `binary_classes`, negative first, are what booleans stand for in the labels and predictions
     of a binary model.
     """
     name = next((name for name in column.candidates if name in schema.names), None)
     if name is None:
-        return f"CAST(NULL AS {column.form.sql_type}) AS {column.name}"
+        missing = "VARCHAR" if column.form is Form.KEY else column.form.sql_type
+        return f"CAST(NULL AS {missing}) AS {column.name}"
     quoted = '"' + name.replace('"', '""') + '"'
     kind = schema.field(name).type
     sql = _READ[column.form](quoted, kind)
@@ -221,23 +238,6 @@ def _category(quoted: str, kind: pa.DataType) -> str:
     )
 
 
-def _key(quoted: str, kind: pa.DataType) -> str:
-    """Give 128 bits, of which ids that count up or begin with the time keep their order.
-
-    Whole numbers are their own key, and so are UUIDs that begin with 01, as all of version 7 do
-    from 2004 to 2039: a scan for the ids of late passes over the older rows. Of others it is a
-    digest, so that all cost the same to keep and to compare.
-    """
-    text = _category(quoted, kind)
-    number, uuid = f"TRY_CAST({text} AS UBIGINT)", f"TRY_CAST({text} AS UUID)"
-    return (
-        f"CASE WHEN strlen({text}) <= {MAX_DIGITS} AND CAST({number} AS VARCHAR) = {text} "
-        f"THEN CAST({number} AS UHUGEINT) "
-        f"WHEN starts_with({text}, '01') AND CAST({uuid} AS VARCHAR) = {text} "
-        f"THEN CAST({uuid} AS UHUGEINT) ELSE md5_number({text}) END"
-    )
-
-
 def _time(quoted: str, kind: pa.DataType) -> str:
     """Give microseconds since 1970; plain numbers are taken by their size as s, ms, us or ns."""
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
@@ -280,7 +280,7 @@ def _index(quoted: str, _: pa.DataType) -> str:
 
 
 _READ = {
-    Form.KEY: _key,
+    Form.KEY: _category,
     Form.TEXT: _text,
     Form.CATEGORY: _category,
     Form.TIME: _time,

@@ -2,7 +2,14 @@
 
 import pyarrow as pa
 
-from model_exporter.job.columns import amount_columns, binary_classes, select, sql_text
+from model_exporter.job.columns import (
+    Form,
+    amount_columns,
+    binary_classes,
+    key_of,
+    select,
+    sql_text,
+)
 from model_exporter.job.config import ModelConfig
 from model_exporter.job.tables import definitions, plan
 from model_exporter.records import Task
@@ -57,9 +64,8 @@ def _canonical(model: ModelConfig, source: str, schema: pa.Schema, *, more: str 
     columns = plan(model, source)
     read = ", ".join(select(column, schema, binary_classes=classes) for column in columns)
     filled = ", ".join(_filled(model, source))
-    filled = f"* REPLACE ({filled})" if filled else "*"
     reason = _verdict(model, source)
-    return f"SELECT {filled}, {reason} AS reason FROM (SELECT {more}{read} FROM batch)"
+    return f"SELECT * REPLACE ({filled}), {reason} AS reason FROM (SELECT {more}{read} FROM batch)"
 
 
 def verdicts(model: ModelConfig, source: str, schema: pa.Schema) -> str:
@@ -80,15 +86,17 @@ def _verdict(model: ModelConfig, source: str) -> str:
 
 
 def _filled(model: ModelConfig, source: str) -> list[str]:
-    """Return what stands for a missing value in the columns that have no null.
+    """Return what the store keeps where it is not what was read: keys, and what has no null.
 
     A missing amount is the least of all, so that it equals itself and that of two label records
     that tie, the one with an amount counts.
     """
+    keys = [f"{key_of(c.name)} AS {c.name}" for c in plan(model, source) if c.form is Form.KEY]
     if source == "predictions":
-        return ["coalesce(version, '') AS version"]
+        return [*keys, "coalesce(version, '') AS version"]
     usable = f"CASE WHEN abs({{0}}) <= {MAX_AMOUNT} THEN {{0}} ELSE CAST('-inf' AS DOUBLE) END"
-    return [f"{usable.format(c.name)} AS {c.name}" for c in amount_columns(model)]
+    amounts = [f"{usable.format(c.name)} AS {c.name}" for c in amount_columns(model)]
+    return [*keys, *amounts]
 
 
 def _usable(model: ModelConfig, source: str) -> tuple[str, str]:
