@@ -1,13 +1,17 @@
 """Sources: what was added since the cursor is read, once, whatever happened to the file."""
 
+import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from model_exporter.errors import SourceError
 from model_exporter.job.sources import READERS, Cursor, FileSource
+from model_exporter.job.sources.file import local_file
+from model_exporter.job.sources.parquet import read_parquet
 
 
 class Reading:
@@ -104,6 +108,38 @@ def test_parquet(tmp_path: Path, monkeypatch) -> None:
     assert reading.read() == []
     pq.write_table(pa.table({"id": ["new"]}), path)
     assert reading.read() == ["new"]
+
+
+@pytest.mark.parametrize(("rows", "group"), [(0, 5), (23, 3), (23, 7), (40, 10), (55, 25)])
+def test_parquet_goes_on_at_any_row(tmp_path: Path, monkeypatch, rows: int, group: int) -> None:
+    monkeypatch.setattr("model_exporter.job.sources.parquet.PORTION_ROWS", 10)
+    path = tmp_path / "log.parquet"
+    pq.write_table(pa.table({"id": range(rows)}), path, row_group_size=group)
+    file = local_file(path)
+    for done in range(rows + 1):
+        position, found = done, []
+        for table, cursor in read_parquet(file, Cursor(done, file.version()), final=True):
+            assert table.num_rows <= 10
+            position += table.num_rows
+            assert cursor.position == position
+            found += table.column("id").to_pylist()
+        assert found == list(range(done, rows))
+
+
+def test_parquet_is_not_held_whole(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("model_exporter.job.sources.parquet.PORTION_ROWS", 2_000)
+    path = tmp_path / "log.parquet"
+    ids = np.random.default_rng(0).bytes(32 * 100_000)
+    table = pa.table({"id": pa.array([ids[i : i + 32] for i in range(0, len(ids), 32)])})
+    pq.write_table(table, path, row_group_size=2_000)
+    tracemalloc.start()
+    try:
+        for _ in read_parquet(local_file(path), Cursor(), final=True):
+            pass
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < path.stat().st_size / 4
 
 
 def test_nested_json(tmp_path: Path) -> None:

@@ -19,6 +19,9 @@ SETTINGS = {
     "autoload_known_extensions": "false",
     "preserve_insertion_order": "false",
 }
+MEMORY_PERCENT = 80
+"""Of what the process may use, its container's limit included: for all stores, and as much as for
+one more of them for the rows that are being read. Beyond it DuckDB goes to the disk."""
 LOG_SUFFIX = ".wal"
 """DuckDB keeps what was committed of late beside the file."""
 
@@ -32,8 +35,8 @@ def path_of(directory: Path, model: str) -> Path:
     return directory / f"{readable}-{digest}.duckdb"
 
 
-def connect(path: Path) -> duckdb.DuckDBPyConnection:
-    """Open the file, or make it.
+def connect(path: Path, *, stores: int = 1) -> duckdb.DuckDBPyConnection:
+    """Open the file, or make it; it shares the memory with other `stores` of the process.
 
     Raises
     ------
@@ -44,7 +47,8 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        connection = duckdb.connect(path, config=dict(SETTINGS))
+        memory = f"{MEMORY_PERCENT / (stores + 1):.2f}%"
+        connection = duckdb.connect(path, config={**SETTINGS, "memory_limit": memory})
         connection.execute("SET TimeZone = 'UTC'")
     except OSError as error:
         raise StateError(

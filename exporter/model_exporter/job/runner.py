@@ -47,6 +47,8 @@ class Runner:
         in the next turn, after the others; None waits for every source.
     line
         Where a terminal shows how far the reading has come.
+    stores
+        Of this process, which share its memory.
     """
 
     def __init__(
@@ -56,8 +58,10 @@ class Runner:
         *,
         patience: float | None = None,
         line: Line | None = None,
+        stores: int = 1,
     ) -> None:
         self.model = model
+        self._stores = stores
         self.failures: list[str] = []
         self._patience = patience
         self._line = line
@@ -94,12 +98,12 @@ class Runner:
     def _open(self) -> None:
         path = database.path_of(self._state, self.model.name)
         try:
-            self._store = Store(self._state, self.model)
+            self._store = Store(self._state, self.model, stores=self._stores)
         except (duckdb.Error, DamagedStateError):
             if database.is_sound(path):
                 raise
             database.set_aside(path)
-            self._store = Store(self._state, self.model)
+            self._store = Store(self._state, self.model, stores=self._stores)
         self._windows = WindowReader(self._store)
         self._kept = Kept.nothing()
 

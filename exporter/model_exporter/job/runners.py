@@ -12,9 +12,14 @@ AnyRunner = Runner | CounterRunner
 
 
 def runner_of(
-    model: ModelConfig, state: Path, *, patience: float | None = None, line: Line | None = None
+    model: ModelConfig,
+    state: Path,
+    *,
+    patience: float | None = None,
+    line: Line | None = None,
+    stores: int = 1,
 ) -> AnyRunner:
     """Return a runner of a model's records, or of its counters; see `Runner`."""
     if model.predictions.type == PROMETHEUS:
         return CounterRunner(model)
-    return Runner(model, state, patience=patience, line=line)
+    return Runner(model, state, patience=patience, line=line, stores=stores)

@@ -157,8 +157,9 @@ class Service:
         stack = ExitStack()
         with stack:  # a state directory in use must not leave the others locked
             runners: list[AnyRunner] = []
-            for model in self._config.models:
-                runners.append(runner_of(model, self._config.state, patience=patience))
+            state, models = self._config.state, self._config.models
+            for model in models:
+                runners.append(runner_of(model, state, patience=patience, stores=len(models)))
                 stack.enter_context(runners[-1])
             self._retrainer = self._retraining()
             stack.pop_all()

@@ -48,7 +48,7 @@ logger = logging.getLogger("model_exporter")
 
 
 class Store(Session):
-    """Rows and tiles of one model. Use as a context manager.
+    """Rows and tiles of one model, one of some `stores` of a process. Use as a context manager.
 
     Attributes
     ----------
@@ -68,14 +68,14 @@ class Store(Session):
         If it is no database any more.
     """
 
-    def __init__(self, directory: Path, model: ModelConfig) -> None:
+    def __init__(self, directory: Path, model: ModelConfig, *, stores: int = 1) -> None:
         self.model = model
         self.tiles = compile_tiles(model)
         self.fresh = False
         self._fresh_rows = 0
         self._newest: dict[str, int] = {}
         self.path = database.path_of(directory, model.name)
-        self._connection = database.connect(self.path)
+        self._connection = database.connect(self.path, stores=stores)
         self._quarantine = Quarantine(directory, model.name) if model.quarantine else None
         self._compact_at = COMPACT_ROWS
         try:
@@ -131,7 +131,7 @@ class Store(Session):
                 # All at once, so that its threads share the work.
                 table = pa.concat_tables(batch.table for batch in alike)
                 self.query_batch(table, staging.stage(self.model, source, schema))
-            for batch in batches:
+            for batch in {batch.file: batch for batch in batches}.values():  # the last of each
                 self._reach(source, batch)
             refused = []
             if self.query(staging.ANY_REFUSED):

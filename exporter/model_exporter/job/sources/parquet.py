@@ -26,16 +26,35 @@ def read_parquet(file: File, cursor: Cursor, *, final: bool) -> Iterator[tuple[p
     done = cursor.position if cursor.fingerprint == fingerprint else 0
     try:
         with file.open() as opened, pq.ParquetFile(opened) as parquet:
-            if done >= parquet.metadata.num_rows:
-                return
-            position = 0
-            for portion in parquet.iter_batches(batch_size=PORTION_ROWS):
-                start, position = position, position + portion.num_rows
-                if position > done:
-                    table = pa.Table.from_batches([portion.slice(max(0, done - start))])
-                    yield _flatten(table), Cursor(position, fingerprint)
+            for position, groups in _row_groups(parquet.metadata, done):
+                for portion in parquet.iter_batches(PORTION_ROWS, row_groups=groups):
+                    start, position = position, position + portion.num_rows
+                    if position > done:
+                        table = pa.Table.from_batches([portion.slice(max(0, done - start))])
+                        yield _flatten(table), Cursor(position, fingerprint)
     except pa.ArrowException as error:
         raise SourceError(f"{file}: not readable as Parquet: {error}") from error
+
+
+def _row_groups(metadata: pq.FileMetaData, done: int) -> Iterator[tuple[int, list[int]]]:
+    """Yield row groups to read together, with the number of rows before them.
+
+    What was read of a file is held until its last row group is: hence not all of them at once.
+    """
+    start = position = 0
+    together: list[int] = []
+    for group in range(metadata.num_row_groups):
+        rows = metadata.row_group(group).num_rows
+        if together and position + rows - start > PORTION_ROWS:
+            yield start, together
+            start, together = position, []
+        position += rows
+        if position > done:
+            together.append(group)
+        else:
+            start = position
+    if together:
+        yield start, together
 
 
 def _flatten(table: pa.Table) -> pa.Table:
