@@ -16,6 +16,7 @@ from model_exporter.job.progress import LOG_SECONDS, Line, Progress, bar
 from model_exporter.job.reading import Reading
 from model_exporter.job.runner import Runner, Stopped
 from model_exporter.job.sources import Batch, Cursor
+from model_exporter.job.store import Store
 
 NOW = 1_700_000_000_000_000
 
@@ -217,3 +218,17 @@ def test_bar() -> None:
     """From empty to full."""
     assert bar(0, 8).startswith("[-")
     assert bar(8, 8) == f"[{'#' * 24}] 8/8"
+
+
+def test_stores_of_a_process_share_its_memory(tmp_path: Path, sources: dict[str, Source]) -> None:
+    """As much as one of them is left for the rows being read."""
+    with runner_of(tmp_path, sources, None) as runner:
+        model = runner.model
+    limits = []
+    for stores in (1, 3):
+        with Store(tmp_path / str(stores), model, stores=stores) as store:
+            limits += store.query("SELECT current_setting('memory_limit')")
+    for percent, limit in zip(("40%", "20%"), limits, strict=True):
+        with duckdb.connect(config={"memory_limit": percent}) as connection:
+            sql = "SELECT current_setting('memory_limit')"
+            assert connection.execute(sql).fetchone() == limit
