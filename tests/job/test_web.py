@@ -6,6 +6,7 @@ import json
 import signal
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -220,6 +221,22 @@ def test_who_listens_to_others_needs_a_token_or_users(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="or users in `web_config`"):
         load(configure(tmp_path, {}, token=False, listen="0.0.0.0:0"))
     assert load(configure(tmp_path, USERS, token=False, listen="0.0.0.0:0"))
+
+
+def test_users_stay_while_they_are_all_that_guards_a_source(
+    start: Callable[..., Service], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As at the start: a file without them is refused while the job runs, and they stay."""
+    service = start(USERS, token=False)
+    service._listen = ("0.0.0.0", service.port)  # as if others reached it
+    (tmp_path / "web.yml").write_text("{}")
+    deadline = time.monotonic() + 30
+    while "the old web configuration stays" not in caplog.text:
+        assert ask(service, "/v1/predictions", body=[RECORD])[0] == 401
+        assert time.monotonic() < deadline
+    assert "`push` without `token_file`" in caplog.text
+    assert ask(service, "/v1/predictions", body=[RECORD])[0] == 401
+    assert ask(service, "/v1/predictions", authorization=ALICE, body=[RECORD])[0] == 202
 
 
 def test_a_web_configuration_that_is_refused(

@@ -29,6 +29,7 @@ from model_exporter.job.runners import AnyRunner, runner_of
 from model_exporter.job.server import Endpoints, JobServer
 from model_exporter.job.snapshot import Snapshot
 from model_exporter.records import LabelOutcome
+from model_exporter.web.config import WebConfig
 from model_exporter.web.guard import ConfiguredWeb
 
 PATIENCE_SECONDS = 5.0
@@ -92,12 +93,16 @@ class Service:
             alerts=self._alerts,
         )
         path = self._config.web_config
-        self._web = None if path is None else ConfiguredWeb(path, report=_web_refused)
+        if path is not None:
+            self._web = ConfiguredWeb(path, report=_web_refused, check=self._check_web)
         self._server = JobServer(self._listen, endpoints, web=self._web)
         self._start_workers()
         scheme = "https" if self._web is not None and self._web.tls is not None else "http"
         where = f"{scheme}://{self._config.listen[0]}:{self.port}/metrics"
         logger.info("serving on %s", where, extra={"event": "serving"})
+
+    def _check_web(self, web: WebConfig) -> None:
+        check_tokens(self._config, self._listen[0], guarded=web.keeps_strangers_out)
 
     def stop(self) -> None:
         """End the turns that run, release the state, close the port."""

@@ -43,8 +43,8 @@ class Bucket:
 class ConfiguredWeb:
     """A web configuration file in force; it is read anew when it or its certificates change.
 
-    One that is then refused leaves the old in force, and goes to `report`. One thread may call
-    `refresh`, and any number the rest.
+    One that is then refused, by itself or by `check`, leaves the old in force and goes to
+    `report`. One thread may call `refresh`, and any number the rest.
     """
 
     def __init__(
@@ -52,10 +52,12 @@ class ConfiguredWeb:
         path: str | os.PathLike[str],
         *,
         report: Callable[[ConfigError], None],
+        check: Callable[[WebConfig], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path = Path(path)
         self._report = report
+        self._check = check
         self._clock = clock
         self._checked = clock()
         config = read(self._path)
@@ -79,10 +81,12 @@ class ConfiguredWeb:
             return
         self._state = state
         try:
-            self._adopt(read(self._path))
+            config = read(self._path)
+            self._check(config)
         except ConfigError as error:
             self._report(error)
         else:
+            self._adopt(config)
             self._state = _state(self._path, self._config)
 
     @property
