@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import logging
 import re
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -22,6 +23,7 @@ SETTINGS = {
 MEMORY_PERCENT = 80
 """Of what the process may use, its container's limit included: for all stores, and as much as for
 one more of them for the rows that are being read. Beyond it DuckDB goes to the disk."""
+SPILL_SUFFIX = ".tmp"
 LOG_SUFFIX = ".wal"
 """DuckDB keeps what was committed of late beside the file."""
 
@@ -50,6 +52,8 @@ def connect(path: Path, *, stores: int = 1) -> duckdb.DuckDBPyConnection:
         memory = f"{MEMORY_PERCENT / (stores + 1):.2f}%"
         connection = duckdb.connect(path, config={**SETTINGS, "memory_limit": memory})
         connection.execute("SET TimeZone = 'UTC'")
+        # What a killed process had put there for want of memory; nobody else holds the file now.
+        shutil.rmtree(path.with_name(path.name + SPILL_SUFFIX), ignore_errors=True)
     except OSError as error:
         raise StateError(
             f"{path.parent}: cannot create the state directory: {error.strerror}; "
