@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,27 +110,94 @@ def expected_rows(
     >>> found.classes[""].expected.round(3).tolist(), found.predicted.tolist()
     ([0.2, 1.8], [1.0, 2.0])
     """
-    known = np.all([np.isfinite(column) for column in scores.values()], axis=0)
-    weights = np.ones(known.sum()) if rows is None else rows[known]
-    predicted = predicted[known]
-    columns = {name: column[known] for name, column in scores.items()}
-    chances = {
-        name: calibrations[name].apply(column) if name in calibrations else column
-        for name, column in columns.items()
-    }
-    if "" not in columns:
-        total = np.sum(list(chances.values()), axis=0)
-        even = np.full(total.shape, 1 / len(chances))
+    return UnlabelledRows(
+        names, predicted=predicted, scores=scores, calibrations=calibrations, rows=rows
+    ).sums()
+
+
+class UnlabelledRows:
+    """Rows with what each is expected to be, of which any part can be summed up.
+
+    The parameters are those of `expected_rows`.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        *,
+        predicted: Whole,
+        scores: Mapping[str, Floats],
+        calibrations: Mapping[str, Calibration],
+        rows: Floats | None = None,
+    ) -> None:
+        self._names = tuple(names)
+        self._known = np.all([np.isfinite(column) for column in scores.values()], axis=0)
+        self._weights = np.ones(self._known.sum()) if rows is None else rows[self._known]
+        self._predicted = predicted[self._known]
+        columns = {name: column[self._known] for name, column in scores.items()}
+        self._calibrations = {n: calibrations[n] for n in columns if n in calibrations}
         chances = {
-            name: np.divide(chance, total, out=even.copy(), where=total > 0)
-            for name, chance in chances.items()
+            name: calibrations[name].apply(column) if name in calibrations else column
+            for name, column in columns.items()
         }
-    return ExpectedRows(
-        names=tuple(names),
-        predicted=totals(predicted, weights, len(names)),
-        classes={n: _sum(columns[n], chances[n], predicted, weights) for n in columns},
-        calibrations={name: calibrations[name] for name in columns if name in calibrations},
-    )
+        if "" not in columns:
+            total = np.sum(list(chances.values()), axis=0)
+            even = np.full(total.shape, 1 / len(chances))
+            chances = {
+                name: np.divide(chance, total, out=even.copy(), where=total > 0)
+                for name, chance in chances.items()
+            }
+        self._columns = {
+            name: _Column.of(columns[name], chances[name], self._predicted, self._weights)
+            for name in columns
+        }
+
+    def sums(self, chosen: NDArray[np.bool_] | None = None) -> ExpectedRows:
+        """Sum up the rows of a mask, or all."""
+        inside = slice(None) if chosen is None else np.flatnonzero(chosen[self._known])
+        weights = self._weights[inside]
+        return ExpectedRows(
+            names=self._names,
+            predicted=totals(self._predicted[inside], weights, len(self._names)),
+            classes={name: column.sums(inside, weights) for name, column in self._columns.items()},
+            calibrations=self._calibrations,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Column:
+    """The scores of one class, by row, each with the place of its step and predicted class."""
+
+    step: Whole
+    predicted: Whole
+    place: Whole
+    expected: Floats
+    spread: Floats
+
+    @classmethod
+    def of(cls, scores: Floats, chances: Floats, predicted: Whole, weights: Floats) -> Self:
+        width = 4 * CERTAIN  # of all steps and more, so that one key holds both
+        values, place = np.unique(steps(scores) + width * predicted, return_inverse=True)
+        known = (values + CERTAIN) // width
+        return cls(
+            step=values - width * known,
+            predicted=known,
+            place=place,
+            expected=weights * chances,
+            spread=weights * chances * (1 - chances),
+        )
+
+    def sums(self, inside: NDArray[np.int64] | slice, weights: Floats) -> ScoredRows:
+        place, size = self.place[inside], self.step.size
+        rows = totals(place, weights, size)
+        some = np.flatnonzero(rows)
+        return ScoredRows(
+            step=self.step[some],
+            predicted=self.predicted[some],
+            rows=rows[some],
+            expected=totals(place, self.expected[inside], size)[some],
+            spread=totals(place, self.spread[inside], size)[some],
+        )
 
 
 def steps(scores: Floats) -> Whole:
@@ -142,18 +210,3 @@ def steps(scores: Floats) -> Whole:
 def totals(place: Whole, values: Floats, size: int) -> Floats:
     """Return the sum of the values at each place, shape (size,)."""
     return np.bincount(place, weights=values, minlength=size).astype(np.float64)
-
-
-def _sum(scores: Floats, chances: Floats, predicted: Whole, weights: Floats) -> ScoredRows:
-    width = 4 * CERTAIN  # of all steps and more, so that one key holds both
-    values, place = np.unique(steps(scores) + width * predicted, return_inverse=True)
-    known = (values + CERTAIN) // width
-    step = values - width * known
-
-    return ScoredRows(
-        step=step,
-        predicted=known,
-        rows=totals(place, weights, values.size),
-        expected=totals(place, weights * chances, values.size),
-        spread=totals(place, weights * chances * (1 - chances), values.size),
-    )

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_exporter.baseline import Baseline
-from model_exporter.estimates.rows import ExpectedRows, expected_rows
+from model_exporter.estimates.rows import ExpectedRows, UnlabelledRows
 from model_exporter.job.bins import bin_of
 from model_exporter.job.columns import (
     binary_classes,
@@ -26,7 +26,6 @@ from model_exporter.job.store import Store
 from model_exporter.job.totals import Group, Totals
 from model_exporter.job.windows import WindowTotals
 from model_exporter.records import ALL_VERSIONS, OTHER, Subject, Task
-from model_exporter.reference_errors import Calibration
 
 MAX_ROWS = 100_000
 """Of larger windows a fixed sample by id is used; the bands are those of the sample."""
@@ -45,18 +44,21 @@ def read_expected(store: Store, window: WindowTotals) -> Parts:
         return {}
     known = _known(window, store.model)
     found = store.arrays(_rows(store, window.interval, rows, known))
-    columns = {name: _plain(column) for name, column in found.items()}
+    plain = {name: _plain(column) for name, column in found.items()}
+    # Sums of floats depend on their order in the last bit.
+    order = np.lexsort([plain[f"p{i}"] for i in range(len(score_classes(store.model)))])
+    columns = {name: column[order] for name, column in plain.items()}
     predicted = [known["predicted"][place] for place in np.unique(columns["predicted"])]
     names = _names(store.model, predicted)
     places = [names.index(p) if p in names else 0 for p in known["predicted"]]
     columns["place"] = np.array(places, dtype=np.int64)[columns["predicted"]]
     parts: dict[Group, tuple[list[ExpectedRows], list[ExpectedRows]]] = {}
     for version, baseline, inside in _versions(store.model, known["version"], columns["version"]):
+        expected = _expected(store.model, names, baseline, columns, inside)
         for segment, value, chosen in _segments(store.model, known, columns, inside):
             every, labelled = parts.setdefault(Group(version, segment, value), ([], []))
-            calibrations = baseline.errors.calibrations if baseline and baseline.errors else {}
-            for target, rows_of in ((every, chosen), (labelled, chosen & columns["labelled"])):
-                target.append(_expected(store.model, names, calibrations, columns, rows_of))
+            every.append(expected.sums(chosen[inside]))
+            labelled.append(expected.sums((chosen & columns["labelled"])[inside]))
     return parts
 
 
@@ -120,8 +122,7 @@ def _rows(
             f"(SELECT *, ts AS time, key IN ({labelled}) AS labelled "
             f"FROM prediction WHERE ts <= {store.now})"
         )
-    # Sorted, because sums of floats depend on their order in the last bit.
-    return f"SELECT {', '.join(names)}, labelled FROM {source} WHERE {inside} ORDER BY ALL"
+    return f"SELECT {', '.join(names)}, labelled FROM {source} WHERE {inside}"
 
 
 def _place(column: str, known: Sequence[str]) -> str:
@@ -149,18 +150,18 @@ def _names(model: ModelConfig, predicted: Sequence[str]) -> tuple[str, ...]:
 def _expected(
     model: ModelConfig,
     names: Sequence[str],
-    calibrations: Mapping[str, Calibration],
+    baseline: Baseline | None,
     columns: Mapping[str, Column],
     inside: Mask,
-) -> ExpectedRows:
-    return expected_rows(
+) -> UnlabelledRows:
+    return UnlabelledRows(
         names,
         predicted=columns["place"][inside],
         scores={
             name: columns[f"p{i}"][inside].astype(np.float64)
             for i, name in enumerate(score_classes(model))
         },
-        calibrations=calibrations,
+        calibrations=baseline.errors.calibrations if baseline and baseline.errors else {},
     )
 
 
