@@ -45,8 +45,9 @@ def read_expected(store: Store, window: WindowTotals) -> Parts:
     known = _known(window, store.model)
     found = store.arrays(_rows(store, window.interval, rows, known))
     plain = {name: _plain(column) for name, column in found.items()}
-    # Sums of floats depend on their order in the last bit.
-    order = np.lexsort([plain[f"p{i}"] for i in range(len(score_classes(store.model)))])
+    scores = [plain[f"p{i}"] for i in range(len(score_classes(store.model)))]
+    # Sums of floats depend on their order in the last bit. A plain sort takes a sixth of the time.
+    order = np.lexsort(scores) if len(scores) > 1 else scores[0].argsort()
     columns = {name: column[order] for name, column in plain.items()}
     predicted = [known["predicted"][place] for place in np.unique(columns["predicted"])]
     names = _names(store.model, predicted)
