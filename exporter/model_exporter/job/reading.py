@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from model_exporter.job.sources import Batch
 
-AHEAD_BYTES = 48 << 20
+AHEAD_BYTES = 96 << 20
 """No batch is read while this much waits to be taken: it is held in memory."""
 CANCEL_SECONDS = 1.0
 """How long the thread of a cancelled reading is waited for; one that hangs is left to itself."""
