@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from model_exporter.distribution import category_text
-from model_exporter.job.columns import Column, Form, key_of, select
+from model_exporter.job.columns import UUIDS_ARE_NUMBERS, Column, Form, key_of, select
 
 
 def read(form: Form, values: pa.Array | list, **options) -> list:
@@ -64,6 +64,8 @@ def test_an_id_is_the_same_however_it_is_stored() -> None:
 def test_ids_that_count_up_or_begin_with_the_time_keep_their_order() -> None:
     numbers = ["0", "9", "10", str(10**18), str(2**64 - 1)]
     assert keys(numbers) == [0, 9, 10, 10**18, 2**64 - 1]
+    if not UUIDS_ARE_NUMBERS:
+        return
     times = [f"{milliseconds:012x}" for milliseconds in (1_099_511_627_776, 1_763_674_000_000)]
     uuids = [f"{t[:8]}-{t[8:]}-7abc-9def-0123456789ab" for t in times]
     assert keys(uuids) == [uuid.UUID(text).int for text in uuids]

@@ -8,6 +8,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import duckdb
 import pyarrow as pa
 
 from model_exporter.job.config import ModelConfig
@@ -15,6 +16,8 @@ from model_exporter.records import Task
 
 MAX_DIGITS = 20
 """Of a whole number of 64 bits."""
+UUIDS_ARE_NUMBERS = tuple(map(int, duckdb.__version__.split(".")[:2])) >= (2, 0)
+"""Older versions of DuckDB do not read a UUID as a number."""
 
 
 class Form(enum.Enum):
@@ -171,12 +174,16 @@ def key_of(text: str) -> str:
     digest, so that all cost the same to keep and to compare.
     """
     number, uuid = f"TRY_CAST({text} AS UBIGINT)", f"TRY_CAST({text} AS UUID)"
-    return (
-        f"CASE WHEN strlen({text}) <= {MAX_DIGITS} AND CAST({number} AS VARCHAR) = {text} "
-        f"THEN CAST({number} AS UHUGEINT) "
-        f"WHEN starts_with({text}, '01') AND CAST({uuid} AS VARCHAR) = {text} "
-        f"THEN CAST({uuid} AS UHUGEINT) ELSE md5_number({text}) END"
-    )
+    cases = [
+        f"WHEN strlen({text}) <= {MAX_DIGITS} AND CAST({number} AS VARCHAR) = {text} "
+        f"THEN CAST({number} AS UHUGEINT)"
+    ]
+    if UUIDS_ARE_NUMBERS:
+        cases.append(
+            f"WHEN starts_with({text}, '01') AND CAST({uuid} AS VARCHAR) = {text} "
+            f"THEN CAST({uuid} AS UHUGEINT)"
+        )
+    return f"CASE {' '.join(cases)} ELSE md5_number({text}) END"
 
 
 def select(column: Column, schema: pa.Schema, *, binary_classes: tuple[str, ...] = ()) -> str:

@@ -20,9 +20,7 @@ SETTINGS = {
     "autoload_known_extensions": "false",
     "preserve_insertion_order": "false",
 }
-MEMORY_PERCENT = 80
-"""Of what the process may use, its container's limit included: for all stores, and as much as for
-one more of them for the rows that are being read. Beyond it DuckDB goes to the disk."""
+UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
 SPILL_SUFFIX = ".tmp"
 LOG_SUFFIX = ".wal"
 """DuckDB keeps what was committed of late beside the file."""
@@ -38,7 +36,11 @@ def path_of(directory: Path, model: str) -> Path:
 
 
 def connect(path: Path, *, stores: int = 1) -> duckdb.DuckDBPyConnection:
-    """Open the file, or make it; it shares the memory with other `stores` of the process.
+    """Open the file, or make it.
+
+    All `stores` of the process share four fifths of the memory that it may use, the limit of its
+    container included, with the rows that are being read, which have as much as one of them.
+    Beyond it DuckDB goes to the disk.
 
     Raises
     ------
@@ -49,9 +51,9 @@ def connect(path: Path, *, stores: int = 1) -> duckdb.DuckDBPyConnection:
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        memory = f"{MEMORY_PERCENT / (stores + 1):.2f}%"
-        connection = duckdb.connect(path, config={**SETTINGS, "memory_limit": memory})
+        connection = duckdb.connect(path, config=dict(SETTINGS))
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(f"SET memory_limit = '{_share(connection, stores + 1)}'")
         # What a killed process had put there for want of memory; nobody else holds the file now.
         shutil.rmtree(path.with_name(path.name + SPILL_SUFFIX), ignore_errors=True)
     except OSError as error:
@@ -62,6 +64,14 @@ def connect(path: Path, *, stores: int = 1) -> duckdb.DuckDBPyConnection:
     except duckdb.Error as error:
         raise refusal(path, error) from error
     return connection
+
+
+def _share(connection: duckdb.DuckDBPyConnection, parts: int) -> str:
+    """Return one part of the memory that DuckDB would take: four fifths of what there is."""
+    found = connection.execute("SELECT current_setting('memory_limit')").fetchone()
+    assert found is not None
+    amount, unit = found[0].split()  # as "18.8 GiB"
+    return f"{float(amount) * 1024 ** UNITS.index(unit) / parts:.0f} KiB"
 
 
 def refusal(path: Path, error: duckdb.Error) -> StateError:

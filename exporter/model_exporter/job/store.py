@@ -23,7 +23,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from model_exporter.job import database, merging, pairing, staging, tables
-from model_exporter.job.columns import amount_columns, prediction_columns
+from model_exporter.job.columns import amount_columns, key_of, prediction_columns
 from model_exporter.job.config import ModelConfig
 from model_exporter.job.pairing import changed
 from model_exporter.job.quarantine import Quarantine
@@ -180,7 +180,7 @@ class Store(Session):
         """Return what the rows and what the tiles depend on, beside what was read."""
         columns = [*prediction_columns(self.model), *amount_columns(self.model)]
         shadow = ["shadow"] * self.model.shadow
-        rows = _digest(tables.SCHEMA_VERSION, *map(repr, columns), *shadow)
+        rows = _digest(tables.SCHEMA_VERSION, key_of("id"), *map(repr, columns), *shadow)
         return rows, _digest(rows, repr(self.tiles), *pairing.join(self.model))
 
     def _open(self) -> None:
