@@ -23,7 +23,9 @@ RUN python -m pip uninstall --yes pip \
  && python -c "import ensurepip, shutil; shutil.rmtree(ensurepip.__path__[0])" \
  && mkdir -p /data /var/lib/model-exporter \
  && chown 65532:65532 /data /var/lib/model-exporter
-ENV PATH=/opt/model-exporter/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# Threads that come and go would leave free memory behind in pools of their own.
+ENV PATH=/opt/model-exporter/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    MALLOC_ARENA_MAX=2
 USER 65532:65532
 WORKDIR /data
 
