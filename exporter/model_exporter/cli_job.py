@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 EXIT_FAILED = 1
+STOP = (signal.SIGTERM, signal.SIGINT)
 STOP_SECONDS = 4.5
 """After this long a stopping job leaves whatever it does: its state bears to be killed."""
 
@@ -82,11 +83,22 @@ def instant(text: str) -> int:
 def _serve(options: argparse.Namespace) -> int:
     from model_exporter.job.service import Service
 
-    asked: SimpleQueue[int] = SimpleQueue()  # the one that a signal handler may put into
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda number, _: _note(asked, number))
-    service = Service(options.config, web_config=options.web_config)
-    service.start()
+    asked: SimpleQueue[int] = SimpleQueue()
+    # A handler waits for the main thread, which a signal does not wake that comes just as it goes
+    # to sleep, or to another thread. The byte that is written first is read at once.
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    signal.set_wakeup_fd(write)
+    for number in (*STOP, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)
+    listener = threading.Thread(target=_listen, args=(read, asked), name="signals", daemon=True)
+    listener.start()
+    try:
+        service = Service(options.config, web_config=options.web_config)
+        service.start()
+    except BaseException:
+        signal.set_wakeup_fd(-1)
+        raise
     while asked.get() == signal.SIGHUP:
         try:
             service.reload()
@@ -153,12 +165,15 @@ def _instants(options: argparse.Namespace) -> range:
     return range(options.first, options.last + 1, step.microseconds)
 
 
-def _note(asked: "SimpleQueue[int]", number: int) -> None:
-    asked.put(number)
-    if number != signal.SIGHUP:
-        watch = threading.Timer(STOP_SECONDS, _leave)
-        watch.daemon = True
-        watch.start()
+def _listen(read: int, asked: "SimpleQueue[int]") -> None:
+    while True:
+        for number in os.read(read, 64):
+            if number in (*STOP, signal.SIGHUP):
+                asked.put(number)
+            if number in STOP:
+                watch = threading.Timer(STOP_SECONDS, _leave)
+                watch.daemon = True
+                watch.start()
 
 
 def _leave() -> None:

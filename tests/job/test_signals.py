@@ -1,6 +1,7 @@
 """`serve` as a real process: signals, stopping in the middle of a long read, reload."""
 
 import contextlib
+import ctypes
 import json
 import signal
 import subprocess
@@ -131,6 +132,17 @@ def test_hangup_reloads_and_a_broken_file_changes_nothing(tmp_path: Path) -> Non
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 0
     assert CANARY not in body + job.log.read_text()
+
+
+def test_a_signal_that_another_thread_gets_is_obeyed(tmp_path: Path) -> None:
+    """The system gives it to any; Python's handlers wait for the main thread, which sleeps."""
+    job = Job(tmp_path, rows=10)
+    with job.serving() as process:
+        until(lambda: job.get("/-/ready") == 200)
+        threads = [int(path.name) for path in Path(f"/proc/{process.pid}/task").iterdir()]
+        other = max(thread for thread in threads if thread != process.pid)
+        assert ctypes.CDLL(None).tgkill(process.pid, other, signal.SIGTERM) == 0
+        assert process.wait(timeout=30) == 0
 
 
 def test_a_second_process_is_refused(tmp_path: Path) -> None:
