@@ -61,11 +61,13 @@ def test_an_id_is_the_same_however_it_is_stored() -> None:
     assert keys(["7", None]) == [7, None]
 
 
-def test_ids_that_count_up_or_begin_with_the_time_keep_their_order() -> None:
+def test_ids_that_count_up_keep_their_order() -> None:
     numbers = ["0", "9", "10", str(10**18), str(2**64 - 1)]
     assert keys(numbers) == [0, 9, 10, 10**18, 2**64 - 1]
-    if not UUIDS_ARE_NUMBERS:
-        return
+
+
+@pytest.mark.skipif(not UUIDS_ARE_NUMBERS, reason="DuckDB before 2.0 reads no UUID as a number")
+def test_ids_that_begin_with_the_time_keep_their_order() -> None:
     times = [f"{milliseconds:012x}" for milliseconds in (1_099_511_627_776, 1_763_674_000_000)]
     uuids = [f"{t[:8]}-{t[8:]}-7abc-9def-0123456789ab" for t in times]
     assert keys(uuids) == [uuid.UUID(text).int for text in uuids]
