@@ -338,6 +338,8 @@ def test_a_spool_is_bounded(
     writer = monitor._pipeline.log
     assert writer is not None
     assert wait_for(lambda: writer._done == 800)
+    # The sender has been turned away: had it not yet, it would leave all in the spool when closed.
+    assert wait_for(lambda: reader(monitor)("model_exporter_internal_errors_total", stage="log"))
     receiver.always = (204, {})
     assert sum(entry.size for entry in entries(tmp_path)) <= (1 << 16) + BLOCK_BYTES
     monitor.close()
